@@ -1,0 +1,5 @@
+__all__ = ["CVAE", "AnomalyMaps", "EELSAnomalySignal", "LazyEELSAnomalySignal", "load", "phantoms"]
+
+from . import phantoms
+from .reconstruction import CVAE
+from .signals import AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal, load
