@@ -1,0 +1,319 @@
+"""Training of a network on one preprocessed cube."""
+
+import math
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from hyperspy_cvae.networks import CVAENetwork
+from hyperspy_cvae.shards import starts
+from hyperspy_cvae.training._config import TrainingConfig
+from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
+from hyperspy_cvae.training._tiles import held_out_tiles
+
+_FEWEST_SHARDS = 32  # of an epoch: a small scan needs as many steps as a large one to converge
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message says why and what to do."""
+
+
+@dataclass
+class History:
+    """What happened during a training, epoch by epoch.
+
+    Cross-entropies are in nats per spectrum, above the entropy of the data; the divergence is in
+    nats per shard.
+    """
+
+    cross_entropy: list[float] = field(default_factory=list)
+    divergence: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+    stopped: str = ""
+
+
+class _Shards:
+    """The cube on its device, and what is cut from it."""
+
+    def __init__(
+        self, cube: np.ndarray, weight: np.ndarray, shape: tuple[int, int], device: torch.device
+    ) -> None:
+        self.cube = torch.from_numpy(cube)
+        self.weight = torch.from_numpy(weight)
+        self.shape = shape
+        self.device = device
+
+    def at(self, corners: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Intensities and weights of the shards whose first pixels are ``corners`` ``(n, 2)``."""
+        rows, columns = self.shape
+        regions = [np.s_[r : r + rows, c : c + columns] for r, c in corners.tolist()]
+        return (
+            torch.stack([self.cube[region] for region in regions]).to(self.device),
+            torch.stack([self.weight[region] for region in regions]).to(self.device),
+        )
+
+
+def normalise(intensities: Tensor) -> Tensor:
+    """Spectra with a sum of one; those without counts stay as they are, and weigh nothing."""
+    total = intensities.sum(-1, keepdim=True)
+    return intensities / torch.where(total > 0, total, 1)
+
+
+def spectrum_weights(cube: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weight of each spectrum in the loss, and the median sum of intensities.
+
+    The weight is the spectrum's sum over the median, at most 1: the noise of a spectrum almost
+    without counts, normalised to a sum of one, would otherwise outweigh all others.
+
+    Parameters
+    ----------
+    cube
+        Intensities ``(rows, columns, energy)``.
+    use
+        Spectra to train on, boolean ``(rows, columns)``.
+    """
+    total = cube.sum(-1, dtype=np.float64)
+    median = float(np.median(total[use & (total > 0)])) if np.any(use & (total > 0)) else 0.0
+    if median <= 0:
+        raise TrainingError(
+            "no spectrum to train on has a positive sum of counts; check navigation_mask, "
+            "signal_mask and signal_range."
+        )
+    return (np.clip(total / median, 0, 1) * use).astype(np.float32), median
+
+
+def train(
+    network: CVAENetwork,
+    cube: np.ndarray,
+    use: np.ndarray,
+    config: TrainingConfig,
+    *,
+    shape: tuple[int, int],
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    show_progressbar: bool = False,
+) -> History:
+    """Train ``network`` on ``cube``, leaving it with the best weights found.
+
+    Parameters
+    ----------
+    network
+        The network, as built.
+    cube
+        Preprocessed intensities ``(rows, columns, energy)``, float32, finite.
+    use
+        Spectra to train on, boolean ``(rows, columns)``.
+    config
+        Settings.
+    shape
+        Rows and columns of a shard.
+    seed
+        Seed of the initial weights, the shards drawn and the latent vectors.
+    device
+        Where to train.
+    show_progressbar
+        Whether to show progress, loss and the time left.
+
+    Raises
+    ------
+    TrainingError
+        If no spectrum has counts, or if the loss is no longer finite.
+    """
+    device = torch.device(device)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d | nn.Linear):
+                layer.reset_parameters()
+        return _Training(network, cube, use, config, shape, seed, device).run(show_progressbar)
+
+
+class _Training:
+    def __init__(
+        self,
+        network: CVAENetwork,
+        cube: np.ndarray,
+        use: np.ndarray,
+        config: TrainingConfig,
+        shape: tuple[int, int],
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.config = config
+        self.random = np.random.default_rng(seed)
+        weight, median = spectrum_weights(cube, use)
+        self.likelihood_weight = (
+            float(np.clip(median, 1e4, 1e6))
+            if config.likelihood_weight == "auto"
+            else config.likelihood_weight
+        )
+        normalised = cube[use] / np.maximum(cube[use].sum(-1, keepdims=True), 0.05 * median)
+        mean = normalised.mean(0)
+        tiny = 1e-3 / mean.size
+        network.adapt(
+            torch.from_numpy(np.maximum(mean, tiny)),
+            torch.from_numpy(np.maximum(normalised.std(0), tiny)),
+            0.05 * median,
+        )
+        self.network = network.to(device)
+        self.tiles = held_out_tiles(use, shape, config.held_out, self.random)
+        self.weight = weight
+        training_weight = weight.copy()
+        for tile in self.tiles:
+            training_weight[tile.region] = 0
+        self.shards = _Shards(cube, training_weight, shape, device)
+        rows, columns = weight.shape
+        self.corners = np.array([rows - shape[0] + 1, columns - shape[1] + 1])
+        tiling = math.ceil(rows / shape[0]) * math.ceil(columns / shape[1])
+        self.steps = math.ceil(max(tiling, _FEWEST_SHARDS) / config.batch_size)
+        self.optimiser: torch.optim.Optimizer
+        if config.schedule == "onecycle":
+            self.optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate)
+            self.cycle = torch.optim.lr_scheduler.OneCycleLR(
+                self.optimiser, config.learning_rate, total_steps=config.epochs * self.steps
+            )
+        else:
+            self.optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
+            self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                self.optimiser, patience=10, factor=0.5
+            )
+
+    def run(self, show_progressbar: bool) -> History:
+        epochs = self.config.epochs
+        history = History()
+        best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
+        progress = tqdm(
+            total=epochs, desc="Training the 3D-CVAE", unit="epoch", disable=not show_progressbar
+        )
+        try:
+            for epoch in range(1, epochs + 1):
+                excess, divergence = self._epoch(epoch)
+                held_out = self._held_out()
+                history.cross_entropy.append(excess)
+                history.divergence.append(divergence)
+                history.held_out.append(held_out)
+                if held_out < best_loss:
+                    best_loss, history.best_epoch = held_out, epoch
+                    best_weights = deepcopy(self.network.state_dict())
+                if self.config.schedule == "plateau":
+                    self.plateau.step(held_out)
+                progress.set_postfix_str(f"CE - H {excess:.4f}, KL {divergence:.0f}")
+                progress.update()
+                if epoch - history.best_epoch >= self.config.patience:
+                    history.stopped = (
+                        f"no improvement on held-out tiles for {self.config.patience} epochs"
+                    )
+                    break
+                if epoch == math.ceil(epochs / 4) and self.config.left_out:
+                    self._leave_out_worst()
+        except KeyboardInterrupt:
+            if not history.best_epoch:
+                raise
+            history.stopped = "interrupted"
+            warnings.warn(
+                f"Training was interrupted in epoch {len(history.held_out) + 1} of {epochs}; the "
+                f"best weights so far, those of epoch {history.best_epoch}, are kept.",
+                stacklevel=2,
+            )
+        finally:
+            progress.close()
+        history.stopped = history.stopped or "all epochs done"
+        self.network.load_state_dict(best_weights)
+        self.network.eval()
+        return history
+
+    def _epoch(self, epoch: int) -> tuple[float, float]:
+        config = self.config
+        fade = min(1.0, epoch / (config.warm_up * config.epochs)) if config.warm_up else 1.0
+        self.network.train()
+        sums = torch.zeros(3, dtype=torch.float64)
+        for _ in range(self.steps):
+            corners = self.random.integers(self.corners, size=(config.batch_size, 2))
+            intensities, weight = self.shards.at(corners)
+            flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
+            intensities, weight = intensities.flip(flips), weight.flip(flips)
+            target = normalise(intensities)
+            logits, mean, log_variance = self.network(intensities)
+            loss = cvae_loss(
+                target,
+                weight,
+                logits,
+                mean,
+                log_variance,
+                beta=fade * config.beta,
+                likelihood_weight=self.likelihood_weight,
+            )
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"the loss became {loss.item()} in epoch {epoch} of {config.epochs} (learning "
+                    f"rate {config.learning_rate:g}); nothing was kept. A lower learning_rate, or "
+                    "a signal_range without the zero-loss peak, usually helps."
+                )
+            self.optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+            self.optimiser.step()
+            if config.schedule == "onecycle":
+                self.cycle.step()
+            with torch.no_grad():
+                floor = (weight * entropy(target)).sum()
+                divergence = kl_divergence(mean, log_variance).mean()
+                fit = loss - fade * config.beta / self.likelihood_weight * (
+                    divergence * len(corners) / weight.sum().clamp_min(1)
+                )
+                sums += (
+                    torch.stack([fit * weight.sum().clamp_min(1) - floor, weight.sum(), divergence])
+                    .double()
+                    .cpu()
+                )
+        return float(sums[0] / sums[1].clamp_min(1)), float(sums[2] / self.steps)
+
+    @torch.no_grad()
+    def _excess(self, corners: np.ndarray) -> np.ndarray:
+        """Cross-entropy above the entropy, in nats, of each spectrum of the shards."""
+        self.network.eval()
+        excess = []
+        for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
+            intensities, _ = self.shards.at(batch)
+            target = normalise(intensities)
+            excess.append(cross_entropy(target, self.network(intensities)[0]) - entropy(target))
+        return torch.cat(excess).cpu().numpy()
+
+    def _held_out(self) -> float:
+        if not self.tiles:
+            return math.nan
+        corners = np.array([tile.shard for tile in self.tiles])
+        total = norm = 0.0
+        for tile, excess in zip(self.tiles, self._excess(corners), strict=True):
+            weight = self.weight[tile.region]
+            total += float((weight * excess[tile.within]).sum())
+            norm += float(weight.sum())
+        return total / norm
+
+    def _leave_out_worst(self) -> None:
+        """Give no weight to the spectra that fit worst in their neighbourhood."""
+        rows, columns = self.shards.shape
+        corners = np.array(
+            [
+                (row, column)
+                for row in starts(self.weight.shape[0], rows, rows)
+                for column in starts(self.weight.shape[1], columns, columns)
+            ]
+        )
+        misfit = np.zeros(self.weight.shape)
+        for (row, column), excess in zip(corners, self._excess(corners), strict=True):
+            misfit[row : row + rows, column : column + columns] = excess
+        # Weighted by its dose, the excess of a well fitted spectrum is the same everywhere.
+        misfit = uniform_filter(misfit * self.weight, 5)
+        used = self.weight > 0
+        worst = used & (misfit > np.quantile(misfit[used], 1 - self.config.left_out))
+        self.weight[worst] = 0
+        self.shards.weight[torch.from_numpy(worst)] = 0

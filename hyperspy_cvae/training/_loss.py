@@ -1,0 +1,86 @@
+"""The objective: soft-target cross-entropy over energy plus the KL divergence."""
+
+import torch
+from torch import Tensor
+
+
+def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
+    r"""Soft-target cross-entropy of each spectrum, in nats.
+
+    .. math:: CE(y, a) = -\sum_e y_e \log \mathrm{softmax}(a)_e
+
+    with the softmax over energy (Sultanov et al., Small 2025, eq. 2).
+
+    Parameters
+    ----------
+    target
+        Normalised spectra y, ``(..., energy)``, each with a sum of 1. Dark-corrected channels may
+        be slightly negative.
+    logits
+        Output a of the network before the softmax, ``(..., energy)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from hyperspy_cvae.training import cross_entropy
+    >>> cross_entropy(torch.tensor([0.5, 0.5]), torch.zeros(2))
+    tensor(0.6931)
+    """
+    return target.sum(-1) * torch.logsumexp(logits, -1) - (target * logits).sum(-1)
+
+
+def entropy(target: Tensor) -> Tensor:
+    """Entropy of each normalised spectrum in nats: the floor of the cross-entropy.
+
+    Channels that are negative after dark correction count as empty.
+    """
+    return -torch.xlogy(target.clamp_min(0), target.clamp_min(0)).sum(-1)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    r"""Divergence of each shard's posterior from the standard normal, in nats.
+
+    .. math:: KL = -\tfrac{1}{2} \sum_j (1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2)
+
+    (eq. 3), for ``mean`` and ``log_variance`` of shape ``(..., latent)``.
+    """
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(-1)
+
+
+def cvae_loss(
+    target: Tensor,
+    weight: Tensor,
+    logits: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    *,
+    beta: float,
+    likelihood_weight: float,
+) -> Tensor:
+    r"""Loss of a batch of shards, per spectrum and unit of likelihood weight.
+
+    .. math::
+
+        \frac{1}{n \sum_i w_i} \Big( \sum_i n \, w_i \, CE(y_i, a_i) + \beta \sum_s KL_s \Big)
+
+    This is eq. 1 of the paper with the weight n of the likelihood made explicit, divided by a
+    constant so that its size does not depend on n. The log-likelihood of a spectrum of n
+    electrons is n times its cross-entropy; with n = 1 the KL term would outweigh everything that
+    varies in the bulk, and the network would return the mean spectrum (posterior collapse).
+
+    Parameters
+    ----------
+    target
+        Normalised spectra y, ``(batch, rows, columns, energy)``.
+    weight
+        Weight w of each spectrum, ``(batch, rows, columns)``: 0 leaves it out.
+    logits, mean, log_variance
+        Output of the network for these shards.
+    beta
+        Weight of the KL divergence; 1.2 in the paper.
+    likelihood_weight
+        n, about the number of electrons in a spectrum.
+    """
+    likelihood = (weight * cross_entropy(target, logits)).sum()
+    divergence = kl_divergence(mean, log_variance).sum()
+    return (likelihood + beta / likelihood_weight * divergence) / weight.sum().clamp_min(1)

@@ -1,0 +1,137 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hyperspy_cvae.phantoms import Detector, PeakShift, Phantom, Structure, bifeo3, paper_si
+
+
+def test_same_seed_same_phantom(shifted: Phantom) -> None:
+    anomaly = PeakShift(2.4, "shift", discs=2, radius=3)
+    again = bifeo3((24, 30), 400, offset=650, anomaly=anomaly, seed=11)
+    other = bifeo3((24, 30), 400, offset=650, anomaly=anomaly, seed=12)
+    assert np.array_equal(again.signal.data, shifted.signal.data)
+    assert np.array_equal(again.truth.data, shifted.truth.data)
+    assert not np.array_equal(other.bulk.data, shifted.bulk.data)
+    assert not np.array_equal(other.truth.data, shifted.truth.data)
+
+
+def test_anomaly_changes_its_discs_and_nothing_else(
+    clean: Phantom, shifted: Phantom, rolled: Phantom
+) -> None:
+    for phantom in (shifted, rolled):
+        assert np.array_equal(phantom.bulk.data, clean.bulk.data)
+        changed = (phantom.signal.data != clean.signal.data).any(-1)
+        assert np.array_equal(changed, phantom.truth.data)
+    assert np.array_equal(shifted.truth.data, rolled.truth.data)
+
+
+def test_roll_rolls_recorded_counts(clean: Phantom, rolled: Phantom) -> None:
+    energy = clean.signal.axes_manager.signal_axes[0].axis
+    inside = np.flatnonzero((energy >= 711.5) & (energy < 723.8))
+    discs = rolled.truth.data
+    expected = np.roll(clean.signal.data[discs][:, inside], 8, axis=-1)
+    assert np.array_equal(rolled.signal.data[discs][:, inside], expected)
+
+
+@pytest.mark.parametrize("shift", [0.9, 2.4, -1.5])
+def test_shift_moves_the_edge(shift: float, uniform: Structure) -> None:
+    phantom = bifeo3(
+        (20, 20),
+        300,
+        offset=690,
+        # Without continuum and at a dose beyond any microscope only the white lines remain.
+        structure=replace(uniform, bismuth=0, oxygen=0),
+        detector=Detector(dose=1e5, read_noise=0, dark=0),
+        anomaly=PeakShift(shift, radius=3, discs=2),
+        seed=1,
+    )
+    energy = phantom.signal.axes_manager.signal_axes[0].axis
+    near = (energy > 700) & (energy < 735)
+    truth = phantom.truth.data
+    background = np.interp(energy, energy[~near], phantom.bulk.data[0, 0][~near])
+    peaks = [
+        energy[np.argmax(spectrum)]
+        for spectrum in (
+            phantom.signal.data[truth].mean(0) - background,
+            phantom.signal.data[~truth].mean(0) - background,
+        )
+    ]
+    assert peaks[0] - peaks[1] == pytest.approx(shift, abs=0.301)
+
+
+def test_recorded_counts_scatter_around_the_bulk(clean: Phantom) -> None:
+    difference = clean.signal.data - clean.bulk.data
+    assert difference.mean() == pytest.approx(0, abs=0.05)
+    assert clean.signal.data.dtype == clean.bulk.data.dtype == np.float32
+
+
+@pytest.mark.parametrize("anomaly", [None, PeakShift(shift=0)])
+def test_clean_phantom(anomaly: PeakShift | None) -> None:
+    phantom = bifeo3((8, 9), 50, anomaly=anomaly)
+    assert phantom.truth.data.dtype == bool
+    assert not phantom.truth.data.any()
+
+
+def test_axes_are_calibrated(shifted: Phantom) -> None:
+    for signal in (shifted.signal, shifted.bulk):
+        axes = signal.axes_manager
+        assert [axis.name for axis in axes.navigation_axes] == ["x", "y"]
+        assert {axis.units for axis in axes.navigation_axes} == {"nm"}
+        assert axes.navigation_shape == (30, 24)
+        energy = axes.signal_axes[0]
+        assert (energy.name, energy.units, energy.offset, energy.scale, energy.size) == (
+            "Energy loss",
+            "eV",
+            650,
+            0.3,
+            400,
+        )
+        assert signal.metadata.Signal.signal_type == "EELSAnomaly"
+        assert signal.metadata.Acquisition_instrument.TEM.beam_energy == 60
+    assert [axis.name for axis in shifted.truth.axes_manager.signal_axes] == ["x", "y"]
+    assert shifted.truth.data.shape == (24, 30)
+
+
+def test_description_is_json(shifted: Phantom) -> None:
+    description = json.loads(json.dumps(shifted.description))
+    assert description["seed"] == 11
+    assert description["anomaly"]["shift"] == 2.4
+    assert description["structure"]["domains"][0]["l3"] > 700
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (45, 22), (1, 30), (24, 1)])
+def test_any_size(shape: tuple[int, int]) -> None:
+    phantom = bifeo3(shape, 24, offset=520)
+    assert phantom.signal.data.shape == (*shape, 24)
+    assert np.isfinite(phantom.signal.data).all()
+
+
+def test_anomaly_beyond_the_axis() -> None:
+    with pytest.raises(ValueError, match="does not contain the Fe L2,3 edge"):
+        bifeo3((16, 16), 100, anomaly=PeakShift(radius=2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"shape": (0, 4)}, r"shape is \(0, 4\); it must be the numbers of rows and columns"),
+        ({"channels": 1}, "channels is 1; an energy axis has at least 2"),
+        ({"dispersion": -0.3}, "dispersion is -0.3 eV; both must be above 0"),
+    ],
+)
+def test_impossible_sizes(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        bifeo3(**arguments)  # type: ignore[arg-type]
+
+
+def test_paper_si_small() -> None:
+    clean = paper_si(shape=(24, 24), seed=3, anomalous=False)
+    rolled = paper_si(shape=(24, 24), seed=3, mode="roll")
+    assert not clean.truth.data.any()
+    assert rolled.truth.data.sum() == 4 * 5
+    assert np.array_equal(clean.bulk.data, rolled.bulk.data)
+    assert np.array_equal(
+        clean.signal.data[~rolled.truth.data], rolled.signal.data[~rolled.truth.data]
+    )
