@@ -164,7 +164,7 @@ class _Training:
             0.05 * median,
         )
         self.network = network.to(device)
-        self.tiles = held_out_tiles(use, shape, config.held_out, self.random)
+        self.tiles = held_out_tiles(weight > 0, shape, config.held_out, self.random)
         self.weight = weight
         training_weight = weight.copy()
         for tile in self.tiles:
@@ -200,11 +200,11 @@ class _Training:
                 history.cross_entropy.append(excess)
                 history.divergence.append(divergence)
                 history.held_out.append(held_out)
-                if held_out < best_loss:
+                if held_out < best_loss or not self.tiles:
                     best_loss, history.best_epoch = held_out, epoch
                     best_weights = deepcopy(self.network.state_dict())
                 if self.config.schedule == "plateau":
-                    self.plateau.step(held_out)
+                    self.plateau.step(held_out if self.tiles else excess)
                 progress.set_postfix_str(f"CE - H {excess:.4f}, KL {divergence:.0f}")
                 progress.update()
                 if epoch - history.best_epoch >= self.config.patience:
@@ -315,5 +315,8 @@ class _Training:
         misfit = uniform_filter(misfit * self.weight, 5)
         used = self.weight > 0
         worst = used & (misfit > np.quantile(misfit[used], 1 - self.config.left_out))
-        self.weight[worst] = 0
         self.shards.weight[torch.from_numpy(worst)] = 0
+        left = np.where(worst, 0, self.weight)
+        # Never learnt, held-out tiles fit worst: of a small one, no spectrum might be left.
+        if any(left[tile.region].any() for tile in self.tiles):
+            self.weight = left

@@ -16,15 +16,16 @@ class Tile(NamedTuple):
 def held_out_tiles(
     use: np.ndarray, shape: tuple[int, int], fraction: float, random: np.random.Generator
 ) -> list[Tile]:
-    """Draw tiles of half a shard that hold about ``fraction`` of the scan, at least one.
+    """Draw tiles of half a shard that hold about ``fraction`` of the scan.
 
-    The network sees a tile's counts when it looks at a shard around it, but never learns to
-    reproduce them.
+    At least one is drawn, unless it would hold every usable spectrum. The network sees a tile's
+    counts when it looks at a shard around it, but never learns to reproduce them.
 
     Parameters
     ----------
     use
-        Spectra that may be trained on, boolean ``(rows, columns)``. A tile holds some.
+        Spectra that may be trained on, boolean ``(rows, columns)``. A tile holds some, but not
+        the last of them.
     shape
         Rows and columns of a shard.
     fraction
@@ -44,11 +45,14 @@ def held_out_tiles(
         ]
     )
     tiles: list[Tile] = []
+    left = np.count_nonzero(use)
     wanted = max(1, round(fraction * use.size / size.prod()))
     for corner in random.permutation(grid):
         region = np.s_[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
-        if len(tiles) == wanted or not use[region].any():
+        held = np.count_nonzero(use[region])
+        if len(tiles) == wanted or held in (0, left):
             continue
+        left -= held
         shard = np.clip(corner - (np.array(shape) - size) // 2, 0, scan - shape)
         first = corner - shard
         within = np.s_[first[0] : first[0] + size[0], first[1] : first[1] + size[1]]
