@@ -1,7 +1,6 @@
-"""The default network: patches in, patches out, small enough for a laptop."""
+"""The default network: spectra in few numbers, rows and columns shared, small enough for a laptop."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -10,118 +9,145 @@ from torch.nn import functional
 
 from hyperspy_cvae.networks._cvae import CVAENetwork
 
-Triple = tuple[int, int, int]
+_GROUPS = 8
 
 
 @dataclass(frozen=True)
 class CompactConfig:
     """A 3D-CVAE that two CPU cores train in about a minute.
 
-    The stem cuts a shard into patches of ``patch`` voxels (kernel = stride); two 3 x 3 x 3
-    convolutions of stride 2 follow. The decoder mirrors them with kernel = stride, which on a CPU
-    is several times faster than overlapping transposed convolutions.
+    Its first 3D convolution spans the whole energy axis and one pixel, and starts at the
+    principal components of the bulk; the others span neighbouring pixels. The decoder puts a
+    pixel's spectrum together from what the latent vector of the shard says of the pixel's row
+    (the energy drift of a scan goes by rows), of its column and of its surroundings, and from a
+    code of a few noisy numbers that tells which kind of bulk the pixel is (a domain wall is
+    sharper than any latent vector can say). The code is too narrow for what is not bulk.
 
     Parameters
     ----------
     latent
         Length of the latent vector of a shard.
+    code
+        Numbers per pixel in the code.
+    code_noise
+        Standard deviation of the noise that is added to the code, whose numbers lie between -1
+        and 1, while training: it bounds the information that passes.
+    components
+        Spectral components of the first and the last layer.
     features
-        Number of features after the stem and after each convolution.
-    patch
-        Rows, columns and channels of a patch.
+        Numbers of features of the three strided convolutions.
+    mixture
+        Number of features from which the decoder composes a pixel.
     """
 
     latent: int = 48
-    features: tuple[int, int, int] = (16, 32, 64)
-    patch: tuple[int, int, int] = (2, 2, 8)
+    code: int = 3
+    code_noise: float = 0.1
+    components: int = 24
+    features: tuple[int, int, int] = (32, 64, 96)
+    mixture: int = 96
 
 
 class CompactNetwork(CVAENetwork):
-    """The patch-stem 3D-CVAE for shards of ``(rows, columns, channels)``.
+    """The default 3D-CVAE for shards of ``(rows, columns, channels)``; see :class:`CompactConfig`.
 
-    The input is normalised to a sum of one per spectrum and standardised per channel; the output
-    starts at the logarithm of the bulk's mean spectrum and is scaled per channel by the relative
-    deviation of the bulk (:meth:`adapt`), so that training begins at the mean spectrum and learns
-    only what varies.
+    The input is normalised to a sum of one per spectrum.
     """
 
-    mean: Tensor
-    deviation: Tensor
     floor: Tensor
 
     def __init__(self, shape: tuple[int, int, int], config: CompactConfig) -> None:
         super().__init__()
-        self.shape = shape
-        strides = _strides(shape, config.patch)
-        total = [math.prod(axis) for axis in zip(*strides, strict=True)]
-        self.padded = [-(-n // t) * t for n, t in zip(shape, total, strict=True)]
+        self.config = config
+        self.rows, self.columns, channels = shape
+        components = min(config.components, channels)
         first, second, third = config.features
-        # 3-wide kernels shrink to 1 on an axis that is not halved: a line scan has no neighbours.
-        inner = [_triple(3 if s > 1 else 1 for s in stride) for stride in strides[1:]]
-        padding = [_triple(k // 2 for k in kernel) for kernel in inner]
+        self.spectral = nn.Linear(channels, components)
         self.convolutions = nn.Sequential(
-            nn.Conv3d(1, first, strides[0], strides[0]),
-            nn.SiLU(),
-            nn.Conv3d(first, second, inner[0], strides[1], padding[0]),
-            nn.SiLU(),
-            nn.Conv3d(second, third, inner[1], strides[2], padding[1]),
-            nn.SiLU(),
+            *_convolution(components, first, 1),
+            *_convolution(first, second, 2),
+            *_convolution(second, third, 2),
+            *_convolution(third, third, 2),
+            nn.Flatten(),
         )
-        coarse = [n // t for n, t in zip(self.padded, total, strict=True)]
+        coarse = math.ceil(self.rows / 8), math.ceil(self.columns / 8)
         self.to_latent = nn.Linear(third * math.prod(coarse), 2 * config.latent)
-        self.from_latent = nn.Sequential(
-            nn.Linear(config.latent, third * math.prod(coarse)),
+        self.to_code = nn.Sequential(
+            nn.Conv2d(components, 48, 5, padding=2),
             nn.SiLU(),
-            nn.Unflatten(1, (third, *coarse)),
+            nn.Conv2d(48, 48, 1),
+            nn.SiLU(),
+            nn.Conv2d(48, config.code, 1),
+            nn.Tanh(),
         )
-        self.mirror = nn.Sequential(
-            nn.ConvTranspose3d(third, second, strides[2], strides[2]),
-            nn.SiLU(),
-            nn.ConvTranspose3d(second, first, strides[1], strides[1]),
-            nn.SiLU(),
-            nn.ConvTranspose3d(first, 1, strides[0], strides[0]),
+        width = config.mixture
+        self.of_row = nn.Sequential(
+            nn.Linear(config.latent, width * self.rows), nn.Unflatten(1, (width, self.rows, 1))
         )
-        channels = shape[2]
-        self.register_buffer("mean", torch.full((channels,), 1.0 / channels))
-        self.register_buffer("deviation", torch.full((channels,), 1.0 / channels))
+        self.of_column = nn.Sequential(
+            nn.Linear(config.latent, width * self.columns),
+            nn.Unflatten(1, (width, 1, self.columns)),
+        )
+        self.of_surroundings = nn.Sequential(
+            nn.Linear(config.latent, width * math.prod(coarse)),
+            nn.Unflatten(1, (width, *coarse)),
+            nn.Upsample((self.rows, self.columns), mode="bilinear", align_corners=False),
+        )
+        self.of_code = nn.Conv2d(config.code, width, 1)
+        self.compose = nn.Sequential(
+            nn.SiLU(),
+            nn.Conv2d(width, width, 1),
+            nn.SiLU(),
+            nn.Conv2d(width, components, 1),
+        )
+        self.spectrum = nn.Linear(components, channels)
         self.register_buffer("floor", torch.zeros(1))
-        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
-    def adapt(self, mean: Tensor, deviation: Tensor, floor: float) -> None:
-        self.mean.copy_(mean)
-        self.deviation.copy_(deviation)
+    @torch.no_grad()
+    def adapt(self, spectra: Tensor, floor: float) -> None:
+        """Start the spectral layers at the principal components of the standardised bulk."""
         self.floor.fill_(floor)
+        tiny = 1e-3 / spectra.shape[1]
+        mean = spectra.mean(0).clamp_min(tiny)
+        deviation = spectra.std(0, correction=0).clamp_min(tiny)
+        standard = (spectra - mean) / deviation
+        size = self.spectral.out_features
+        found = min(size, *standard.shape)
+        _, values, vectors = torch.svd_lowrank(standard, min(size + 6, *standard.shape), niter=4)
+        scale = (values[:found] / math.sqrt(len(standard))).clamp_min(1e-3)
+        weight = (vectors[:, :found] / scale).T / deviation
+        self.spectral.weight[:found] = weight
+        self.spectral.bias[:found] = -weight @ mean
+        self.spectral.weight[found:] = self.spectral.bias[found:] = 0
+        # The logarithm of a spectrum departs from that of the mean by its relative departure.
+        self.spectrum.weight[:, :found] = vectors[:, :found] * scale * (deviation / mean)[:, None]
+        self.spectrum.weight[:, found:] = 0
+        self.spectrum.bias.copy_(mean.log())
 
-    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
-        standard = (intensities / total - self.mean) / self.deviation
-        pad = [
-            p for n, m in zip(self.shape[::-1], self.padded[::-1], strict=True) for p in (0, m - n)
-        ]
-        volume = functional.pad(standard, pad).unsqueeze(1)
-        volume = volume.contiguous(memory_format=torch.channels_last_3d)
-        features = self.convolutions(volume).flatten(1)
-        mean, log_variance = self.to_latent(features).chunk(2, dim=1)
-        return mean, log_variance
+        # Divided after the product, which is far smaller than the shard.
+        components = functional.linear(intensities, self.spectral.weight) / total
+        components = (components + self.spectral.bias).permute(0, 3, 1, 2)
+        mean, log_variance = self.to_latent(self.convolutions(components)).chunk(2, dim=1)
+        return mean, log_variance, self.to_code(components).permute(0, 2, 3, 1)
 
-    def decode(self, latent: Tensor) -> Tensor:
-        rows, columns, channels = self.shape
-        volume = self.from_latent(latent).contiguous(memory_format=torch.channels_last_3d)
-        departure = self.mirror(volume)[:, 0, :rows, :columns, :channels]
-        return torch.log(self.mean) + departure * (self.deviation / self.mean)
-
-
-def _strides(shape: Triple, patch: Triple) -> list[Triple]:
-    """Strides of the three layers: an axis is divided only as often as its length bears."""
-    strides = []
-    left = list(shape)
-    for wanted in (patch, (2, 2, 2), (2, 2, 2)):
-        stride = _triple(min(w, n) for w, n in zip(wanted, left, strict=True))
-        left = [n // s for n, s in zip(left, stride, strict=True)]
-        strides.append(stride)
-    return strides
+    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
+        assert code is not None
+        if self.training:
+            code = code + self.config.code_noise * torch.randn_like(code)
+        features = (
+            self.of_code(code.permute(0, 3, 1, 2))
+            + self.of_row(latent)
+            + self.of_column(latent)
+            + self.of_surroundings(latent)
+        )
+        return self.spectrum(self.compose(features).permute(0, 2, 3, 1))
 
 
-def _triple(numbers: Iterable[int]) -> Triple:
-    rows, columns, channels = numbers
-    return rows, columns, channels
+def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1),
+        nn.GroupNorm(math.gcd(_GROUPS, outputs), outputs),
+        nn.SiLU(),
+    ]

@@ -8,25 +8,42 @@ class CVAENetwork(nn.Module):
     """A variational autoencoder of shards ``(batch, rows, columns, energy)``.
 
     A network receives preprocessed intensities and returns what precedes the softmax over
-    energy. Subclasses define :meth:`encode`, :meth:`decode` and, if they standardise,
-    :meth:`adapt`.
+    energy. Subclasses define :meth:`encode`, :meth:`decode` and, if they learn the scale of
+    their input from the bulk, :meth:`adapt`.
     """
 
-    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(batch, latent)`` of the approximate posterior of each shard."""
+    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Encode shards.
+
+        Returns
+        -------
+        mean, log_variance
+            Of the approximate posterior of each shard, ``(batch, latent)``.
+        code
+            What a network tells its decoder of every pixel beside the latent vector of the
+            shard, ``(batch, rows, columns, values)``; None if nothing.
+        """
         raise TypeError(f"{type(self).__name__} does not define encode")
 
-    def decode(self, latent: Tensor) -> Tensor:
-        """Logits ``(batch, rows, columns, energy)`` of latent vectors ``(batch, latent)``."""
+    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
+        """Logits ``(batch, rows, columns, energy)`` of latent vectors and code."""
         raise TypeError(f"{type(self).__name__} does not define decode")
 
-    def adapt(self, mean: Tensor, deviation: Tensor, floor: float) -> None:
-        """Take note of the bulk's mean normalised spectrum and its deviation per channel."""
+    def adapt(self, spectra: Tensor, floor: float) -> None:
+        """Take note of the bulk before training.
+
+        Parameters
+        ----------
+        spectra
+            Spectra of the bulk normalised to a sum of one, ``(n, energy)``.
+        floor
+            Smallest sum of intensities by which a network may divide a spectrum.
+        """
 
     def forward(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, posterior mean and log-variance; the latent vector is drawn while training."""
-        mean, log_variance = self.encode(intensities)
+        mean, log_variance, code = self.encode(intensities)
         latent = mean
         if self.training:
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-        return self.decode(latent), mean, log_variance
+        return self.decode(latent, code), mean, log_variance

@@ -79,9 +79,9 @@ class PaperNetwork(CVAENetwork):
             *decoder[:0:-1],  # back to front, without the first layer's ReLU: the output is linear
         )
 
-    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, None]:
         mean, log_variance = self.encoder(intensities.unsqueeze(1)).chunk(2, dim=1)
-        return mean, log_variance
+        return mean, log_variance, None
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decode(self, latent: Tensor, code: Tensor | None = None) -> Tensor:
         return self.decoder(latent).squeeze(1)

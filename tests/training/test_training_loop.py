@@ -233,6 +233,26 @@ def test_history_is_the_excess_of_the_training_shards(cube: np.ndarray) -> None:
     assert history.held_out[0] == history.held_out[1]
 
 
+def test_the_cross_entropy_in_the_history_is_free_of_the_divergence(cube: np.ndarray) -> None:
+    config = replace(BRIEF, epochs=2, learning_rate=0.0, likelihood_weight=1.0, warm_up=0.0)
+    _, without = _train(cube, replace(config, beta=0.0))
+    _, heavy = _train(cube, replace(config, beta=100.0))
+    assert heavy.divergence == without.divergence
+    assert 100 * heavy.divergence[0] / 64 > heavy.cross_entropy[0]
+    assert heavy.cross_entropy == pytest.approx(without.cross_entropy, rel=1e-2)
+
+
+def test_a_spectrum_almost_without_counts_weighs_almost_nothing(cube: np.ndarray) -> None:
+    """With a learning rate of zero, the excess tells the weights."""
+    config = replace(BRIEF, epochs=1, learning_rate=0.0, likelihood_weight=1e4)
+    _, full = _train(cube, config)
+    sparse = cube.copy()
+    sparse[::2, ::2] = 0
+    sparse[::2, ::2, 5] = 3  # of about 3000; as a full spectrum, several nats off
+    _, found = _train(sparse, config)
+    assert found.cross_entropy[0] - full.cross_entropy[0] < 0.01
+
+
 # Reproducibility and side effects
 
 
@@ -467,6 +487,15 @@ def test_plateau_halves_the_learning_rate(
     for epochs, rate in ((11, 1e-7), (12, 5e-8)):
         _train(cube, replace(config, epochs=epochs))
         assert optimisers[-1].param_groups[0]["lr"] == pytest.approx(rate, rel=1e-6, abs=0)
+
+
+def test_the_gradient_is_clipped(cube: np.ndarray) -> None:
+    config = replace(BRIEF, schedule="plateau", epochs=1)
+    untrained, _ = _train(cube, replace(config, learning_rate=0.0))
+    clipped, _ = _train(cube, replace(config, gradient_clip=0.0))
+    free, _ = _train(cube, config)
+    assert _same(_weights(clipped), _weights(untrained))
+    assert not _same(_weights(free), _weights(untrained))
 
 
 def test_published_settings() -> None:
