@@ -1,4 +1,4 @@
-"""The default network: spectra in few numbers, rows and columns shared, small enough for a laptop."""
+"""The default network: few numbers per pixel, small enough for a laptop."""
 
 import math
 from dataclasses import dataclass
@@ -74,6 +74,8 @@ class CompactNetwork(CVAENetwork):
         self.to_latent = nn.Linear(third * math.prod(coarse), 2 * config.latent)
         self.to_code = nn.Sequential(
             nn.Conv2d(components, 48, 5, padding=2),
+            nn.SiLU(),
+            nn.Conv2d(48, 48, 3, padding=3, dilation=3),
             nn.SiLU(),
             nn.Conv2d(48, 48, 1),
             nn.SiLU(),

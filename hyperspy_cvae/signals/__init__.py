@@ -1,5 +1,5 @@
 """HyperSpy's face of the package: the signal classes, the maps and the loader."""
 
-from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal, LazyEELSAnomalySignal
+import lazy_loader
 
-__all__ = ["EELSAnomalySignal", "LazyEELSAnomalySignal"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

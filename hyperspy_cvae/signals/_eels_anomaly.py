@@ -1,14 +1,365 @@
 """The signal classes."""
 
+import warnings
+from dataclasses import asdict, fields, replace
+from typing import Any, Literal
+
+import dask.array
+import numpy as np
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
+from hyperspy.defaults_parser import preferences
+
+from hyperspy_cvae._version import __version__
+from hyperspy_cvae.detection import (
+    Threshold,
+    anomalous,
+    fixed_threshold,
+    otsu_threshold,
+    pearson_correlation,
+)
+from hyperspy_cvae.networks import network_config
+from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
+from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig
+from hyperspy_cvae.signals._arrays import (
+    counts,
+    energy_axis,
+    kept_channels,
+    kept_pixels,
+)
+from hyperspy_cvae.signals._maps import AnomalyMaps
+from hyperspy_cvae.training import PAPER_TRAINING, TrainingConfig
+
+_RESULT = "cvae"
+_FEWEST_COMPARED = 8
+
+Range = tuple[float, float]
 
 
 class EELSAnomalySignal(EELSSpectrum):
-    """An EELS spectrum image that can be searched for anomalies."""
+    """An EELS spectrum image that can be searched for anomalies.
+
+    All that :class:`exspy.signals.EELSSpectrum` offers works on it.
+
+    Examples
+    --------
+    >>> from hyperspy_cvae.phantoms import PeakShift, bifeo3
+    >>> s = bifeo3((24, 24), 160, offset=690, anomaly=PeakShift(radius=2, discs=2)).signal
+    >>> model = s.train_cvae(epochs=2)
+    >>> found = s.detect_anomalies(signal_range=(690.0, 730.0))
+    >>> found.pcc
+    <Signal2D, title: PCC of BiFeO3 phantom, dimensions: (|24, 24)>
+    """
 
     _signal_type = "EELSAnomaly"
     _alias_signal_types: list[str] = []  # noqa: RUF012
 
+    def train_cvae(
+        self,
+        network: Literal["compact", "paper"] = "compact",
+        *,
+        latent: int = 48,
+        beta: float = 1.2,
+        shard_size: int = 24,
+        overlap: float = 0.5,
+        epochs: int | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        signal_range: Range | None = None,
+        navigation_mask: Any = None,
+        signal_mask: Any = None,
+        show_progressbar: bool | None = None,
+        **training: Any,
+    ) -> CVAE:
+        """Train a 3D-CVAE on this spectrum image.
+
+        The result is also kept in ``s.learning_results.cvae``, beside a decomposition, and saved
+        with the signal. Interrupting (Jupyter's stop button, Ctrl-C) keeps the best weights so
+        far.
+
+        Parameters
+        ----------
+        network
+            ``"compact"``, which a laptop trains in a minute or two, or ``"paper"``, as published,
+            which needs a GPU.
+        latent
+            Length of the latent vector of a shard.
+        beta
+            Weight of the KL divergence (eq. 1).
+        shard_size
+            Rows and columns of a shard; fewer are taken of small scans.
+        overlap
+            Fraction of a shard that neighbours share in a reconstruction.
+        epochs
+            Passes over the scan, at most; by default those of the network's training.
+        seed
+            The same seed on the same machine gives the same maps.
+        device
+            ``"auto"`` takes CUDA or MPS where present.
+        signal_range
+            ``(low, high)`` in units of the energy axis: what to learn; the whole axis by default.
+        navigation_mask
+            Pixels not to train on, True where excluded: a signal, or an array of shape
+            ``axes_manager.navigation_shape``.
+        signal_mask
+            Channels not to learn, True where excluded.
+        show_progressbar
+            None for HyperSpy's preference.
+        **training
+            Other settings of :class:`hyperspy_cvae.training.TrainingConfig`.
+
+        Returns
+        -------
+        CVAE
+            The trained model, for other spectrum images and for a file: ``model.save(...)``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data cannot be used.
+        hyperspy_cvae.training.TrainingError
+            If memory is lacking, or the loss is no longer finite.
+        """
+        defaults = PAPER_TRAINING if network == "paper" else TrainingConfig()
+        known = {item.name for item in fields(TrainingConfig)}
+        if unknown := sorted(training.keys() - known):
+            raise TypeError(
+                f"{unknown[0]!r} is no setting of the training: choose among {sorted(known)}."
+            )
+        config = CVAEConfig(
+            network=network_config(network, latent=latent),
+            training=replace(defaults, beta=beta, epochs=epochs or defaults.epochs, **training),
+            preprocessing=PAPER_PREPROCESSING if network == "paper" else Preprocessing(),
+            shard_size=shard_size,
+            overlap=overlap,
+            seed=seed,
+        )
+        model = CVAE(config, device)
+        channels = kept_channels(self, signal_mask, signal_range)
+        pixels = kept_pixels(self, navigation_mask)
+        cube, judged, alive = counts(self)
+        model.fit(
+            cube,
+            judged & pixels,
+            channels=channels & alive,
+            axis=energy_axis(self),
+            show_progressbar=_show(show_progressbar),
+        )
+        setattr(self.learning_results, _RESULT, np.frombuffer(model.to_bytes(), np.uint8))
+        return model
+
+    def cvae_reconstruct(self, model: CVAE | None = None) -> "EELSAnomalySignal":
+        """Return this spectrum image as its bulk would be, from a trained 3D-CVAE.
+
+        Parameters
+        ----------
+        model
+            The model; by default the one that :meth:`train_cvae` left with this signal.
+
+        Returns
+        -------
+        EELSAnomalySignal
+            Counts on the same axes, float32; lazy if this signal is. NaN in channels that the
+            model did not learn.
+
+        Raises
+        ------
+        ValueError
+            If nothing is trained, or the model does not fit this signal.
+        """
+        model = model or self._trained_cvae()
+        if model is None:
+            raise ValueError(
+                f"{self} has no trained 3D-CVAE: call s.train_cvae() first, or pass model=."
+            )
+        cube = counts(self).cube
+        spectra = model.reconstruct(cube, energy_axis(self)).reshape(self.data.shape)
+        data = dask.array.from_array(spectra) if self._lazy else spectra
+        signal = self._deepcopy_with_new_data(data)
+        signal.metadata.General.title = f"{self.metadata.get_item('General.title', '')} 3D-CVAE"
+        return signal
+
+    def detect_anomalies(
+        self,
+        signal_range: Range | None = None,
+        *,
+        method: Literal["cvae", "pca"] = "cvae",
+        n_components: int = 4,
+        model: CVAE | None = None,
+        threshold: Literal["otsu"] | float = "otsu",
+        navigation_mask: Any = None,
+        signal_mask: Any = None,
+        show_progressbar: bool | None = None,
+    ) -> AnomalyMaps:
+        """Find the pixels whose spectra the bulk does not explain.
+
+        Every spectrum is compared with its reconstruction by their Pearson correlation (PCC,
+        eq. 4); pixels below the threshold are anomalous.
+
+        Parameters
+        ----------
+        signal_range
+            ``(low, high)`` in units of the energy axis: where to compare; the whole axis by
+            default.
+        method
+            ``"cvae"``; if nothing is trained, trains with defaults first and says so. ``"pca"``:
+            the first components of HyperSpy's ``decomposition()``, made anew without touching
+            one that is kept with this signal.
+        n_components
+            Number of components for ``"pca"``.
+        model
+            A trained model to judge with, of this or another spectrum image; its energy axis is
+            resampled where that is sound.
+        threshold
+            ``"otsu"``: Otsu's threshold of the PCC, refused where it lies in no valley of their
+            histogram (a clean specimen). Or a PCC of your own.
+        navigation_mask
+            Pixels not to judge, True where excluded: a signal, or an array of shape
+            ``axes_manager.navigation_shape``.
+        signal_mask
+            Channels not to compare, True where excluded.
+        show_progressbar
+            None for HyperSpy's preference.
+
+        Returns
+        -------
+        AnomalyMaps
+            ``found.pcc`` and ``found.mask`` are signals on the axes of the scan.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the model or the data cannot be used.
+        """
+        if method not in ("cvae", "pca"):
+            raise ValueError(f"method is {method!r}: choose 'cvae' or 'pca'.")
+        if method == "pca" and model is not None:
+            raise ValueError("model was given with method='pca', which trains none: leave it out.")
+        limit = None if threshold == "otsu" else _fixed(threshold)
+        channels = kept_channels(self, signal_mask, signal_range)
+        pixels = kept_pixels(self, navigation_mask)
+        axis = energy_axis(self)
+        if method == "cvae":
+            model = model or self._trained_cvae()
+            if model is None:
+                warnings.warn(
+                    "No trained 3D-CVAE is kept with this signal: training one with defaults first "
+                    "(s.train_cvae() with settings of your own avoids this).",
+                    stacklevel=2,
+                )
+                model = self.train_cvae(
+                    navigation_mask=navigation_mask, show_progressbar=show_progressbar
+                )
+        cube, judged, alive = counts(self)
+        if method == "cvae":
+            assert model is not None
+            spectra = model.reconstruct(cube, axis)
+            provenance: dict[str, Any] = {"method": "3D-CVAE", "configuration": _plain(model)}
+            channels &= _learnt(spectra, channels, axis)
+        else:
+            cube_alive = cube[..., alive]
+            use = judged & pixels
+            spectra = np.full(cube.shape, np.nan, np.float32)
+            spectra[..., alive] = PCA(n_components).fit(cube_alive, use).reconstruct(cube_alive)
+            provenance = {"method": f"PCA with {n_components} components"}
+        channels &= alive
+        if channels.sum() < _FEWEST_COMPARED:
+            raise ValueError(
+                f"signal_range {signal_range} leaves {channels.sum()} channels to compare, but at "
+                f"least {_FEWEST_COMPARED} are needed: widen it."
+            )
+        pcc = pearson_correlation(cube[..., channels], spectra[..., channels])
+        pcc[~(judged & pixels)] = np.nan
+        found = limit or otsu_threshold(pcc)
+        energies = axis.values[channels]
+        return self._maps(
+            pcc, cube, found, (float(energies[0]), float(energies[-1])), axis.units, provenance
+        )
+
+    def _maps(
+        self,
+        pcc: np.ndarray,
+        cube: np.ndarray,
+        threshold: Threshold,
+        signal_range: Range,
+        units: str,
+        provenance: dict[str, Any],
+    ) -> AnomalyMaps:
+        provenance = {
+            **provenance,
+            "version": __version__,
+            "signal_range": list(signal_range),
+            "units": units,
+            "threshold": asdict(threshold),
+        }
+        title = self.metadata.get_item("General.title", "")
+        maps = {}
+        for name, quantity, data in (
+            ("PCC", "PCC", pcc),
+            ("Anomalies", "Anomalous", anomalous(pcc, threshold)),
+            ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), cube.sum(-1, dtype=float)),
+        ):
+            shape = self.axes_manager.navigation_shape[::-1]
+            signal = self._get_navigation_signal(data=data.reshape(shape))
+            signal.metadata.General.title = f"{name} of {title}" if title else name
+            signal.metadata.Signal.quantity = quantity
+            signal.metadata.set_item("CVAE", _nodes(provenance))
+            maps[name] = signal
+        maps["Sum"].metadata.General.title = title
+        return AnomalyMaps(
+            maps["PCC"],
+            maps["Anomalies"],
+            maps["Sum"],
+            threshold,
+            signal_range,
+            units,
+            provenance,
+        )
+
+    def _trained_cvae(self) -> CVAE | None:
+        """Return the model kept with this signal, if there is one."""
+        kept = getattr(self.learning_results, _RESULT, None)
+        return None if kept is None else CVAE.from_bytes(np.asarray(kept).tobytes())
+
 
 class LazyEELSAnomalySignal(EELSAnomalySignal, LazyEELSSpectrum):
     """The lazy twin of :class:`EELSAnomalySignal`."""
+
+
+def _show(show_progressbar: bool | None) -> bool:
+    if show_progressbar is None:
+        return bool(preferences.General.show_progressbar)
+    return show_progressbar
+
+
+def _fixed(threshold: object) -> Threshold:
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
+        raise ValueError(f"threshold is {threshold!r}: use 'otsu', or a PCC such as 0.8.")
+    return fixed_threshold(float(threshold))
+
+
+def _learnt(spectra: np.ndarray, channels: np.ndarray, axis: Any) -> np.ndarray:
+    """Tell which channels were reconstructed; those asked for must mostly be among them."""
+    learnt = np.isfinite(spectra).any((0, 1))
+    if not (learnt & channels).any():
+        energies = axis.values[channels]
+        raise ValueError(
+            f"signal_range ({energies[0]:g}, {energies[-1]:g}) {axis.units} lies outside what the "
+            "model has learnt: choose another range, or train a model on this one."
+        )
+    return learnt
+
+
+def _plain(model: CVAE) -> dict[str, Any]:
+    return {**model.describe(), "training": asdict(model.config.training)}
+
+
+def _nodes(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return provenance as HyperSpy's metadata names things: nodes capitalised, no spaces."""
+    nodes: dict[str, Any] = {}
+    for key, value in provenance.items():
+        name = key.replace(" ", "_")
+        if isinstance(value, dict):
+            nodes[name.capitalize()] = _nodes(value)
+        else:
+            nodes[name] = value
+    return nodes

@@ -1,7 +1,9 @@
 """Training: the loss, the settings and the loop."""
 
-from hyperspy_cvae.training._config import PAPER_TRAINING, TrainingConfig
-from hyperspy_cvae.training._loop import History, TrainingError, train
+from hyperspy_cvae.training._config import PAPER_TRAINING, TrainingConfig, TrainingError
+from hyperspy_cvae.training._corruption import corrupt
+from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cost
+from hyperspy_cvae.training._loop import History, train
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._tiles import held_out_tiles
 
@@ -10,9 +12,13 @@ __all__ = [
     "History",
     "TrainingConfig",
     "TrainingError",
+    "check_cost",
+    "choose_device",
+    "corrupt",
     "cross_entropy",
     "cvae_loss",
     "entropy",
+    "estimate_cost",
     "held_out_tiles",
     "kl_divergence",
     "train",

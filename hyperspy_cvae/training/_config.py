@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message says why and what to do."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Settings of one training.
@@ -11,7 +15,10 @@ class TrainingConfig:
     Parameters
     ----------
     epochs
-        Passes over the scan; a pass draws as many shards as would tile it, at least 32.
+        Passes over the scan; a pass draws as many shards as would tile it.
+    fewest_shards
+        Shards of a pass over a scan so small that fewer would tile it: a small scan needs as
+        many steps as a large one to converge.
     batch_size
         Shards per step.
     learning_rate
@@ -31,13 +38,18 @@ class TrainingConfig:
     patience
         Epochs without improvement on the held-out tiles before training stops.
     left_out
-        Fraction of the spectra, those that fit worst after a quarter of the epochs, that is left
-        out of the loss from then on, so that anomalies in the training data are not learnt.
+        Fraction of the spectra, those that fit worst, that is left out of the loss, so that
+        anomalies in the training data are not learnt; chosen anew after a quarter, a half and
+        three quarters of the epochs.
+    corruption
+        Fraction of the shards that are shown to the network with corrupted discs and are to be
+        returned without, so that anomalies are not copied.
     gradient_clip
         Largest norm of the gradient.
     """
 
     epochs: int = 60
+    fewest_shards: int = 32
     batch_size: int = 4
     learning_rate: float = 2e-3
     schedule: Literal["onecycle", "plateau"] = "onecycle"
@@ -47,6 +59,7 @@ class TrainingConfig:
     held_out: float = 0.05
     patience: int = 20
     left_out: float = 0.05
+    corruption: float = 1.0
     gradient_clip: float = 1.0
 
 
@@ -58,5 +71,6 @@ PAPER_TRAINING = TrainingConfig(
     warm_up=0.0,
     patience=40,
     left_out=0.0,
+    corruption=0.0,
     gradient_clip=3.53,
 )

@@ -13,15 +13,13 @@ from tqdm.auto import tqdm
 
 from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.shards import starts
-from hyperspy_cvae.training._config import TrainingConfig
+from hyperspy_cvae.training._config import TrainingConfig, TrainingError
+from hyperspy_cvae.training._corruption import corrupt
+from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._tiles import held_out_tiles
 
-_FEWEST_SHARDS = 32  # of an epoch: a small scan needs as many steps as a large one to converge
-
-
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; the message says why and what to do."""
+_ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 
 
 @dataclass
@@ -155,25 +153,22 @@ class _Training:
             if config.likelihood_weight == "auto"
             else config.likelihood_weight
         )
-        normalised = cube[use] / np.maximum(cube[use].sum(-1, keepdims=True), 0.05 * median)
-        mean = normalised.mean(0)
-        tiny = 1e-3 / mean.size
-        network.adapt(
-            torch.from_numpy(np.maximum(mean, tiny)),
-            torch.from_numpy(np.maximum(normalised.std(0), tiny)),
-            0.05 * median,
-        )
+        spectra = cube[weight > 0]
+        if len(spectra) > _ENOUGH_SPECTRA:
+            spectra = self.random.choice(spectra, _ENOUGH_SPECTRA, replace=False)
+        floor = 0.05 * median
+        spectra = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
+        network.adapt(torch.from_numpy(spectra), floor)
         self.network = network.to(device)
         self.tiles = held_out_tiles(weight > 0, shape, config.held_out, self.random)
         self.weight = weight
-        training_weight = weight.copy()
+        self.training_weight = weight.copy()
         for tile in self.tiles:
-            training_weight[tile.region] = 0
-        self.shards = _Shards(cube, training_weight, shape, device)
+            self.training_weight[tile.region] = 0
+        self.shards = _Shards(cube, self.training_weight, shape, device)
         rows, columns = weight.shape
         self.corners = np.array([rows - shape[0] + 1, columns - shape[1] + 1])
-        tiling = math.ceil(rows / shape[0]) * math.ceil(columns / shape[1])
-        self.steps = math.ceil(max(tiling, _FEWEST_SHARDS) / config.batch_size)
+        self.steps = steps_per_epoch((rows, columns), shape, config)
         self.optimiser: torch.optim.Optimizer
         if config.schedule == "onecycle":
             self.optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate)
@@ -212,7 +207,7 @@ class _Training:
                         f"no improvement on held-out tiles for {self.config.patience} epochs"
                     )
                     break
-                if epoch == math.ceil(epochs / 4) and self.config.left_out:
+                if self.config.left_out and epoch in [epochs * k // 4 for k in (1, 2, 3)]:
                     self._leave_out_worst()
         except KeyboardInterrupt:
             if not history.best_epoch:
@@ -241,7 +236,8 @@ class _Training:
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
             intensities, weight = intensities.flip(flips), weight.flip(flips)
             target = normalise(intensities)
-            logits, mean, log_variance = self.network(intensities)
+            shown = corrupt(intensities, self.random, config.corruption)
+            logits, mean, log_variance = self.network(shown)
             loss = cvae_loss(
                 target,
                 weight,
@@ -313,10 +309,6 @@ class _Training:
             misfit[row : row + rows, column : column + columns] = excess
         # Weighted by its dose, the excess of a well fitted spectrum is the same everywhere.
         misfit = uniform_filter(misfit * self.weight, 5)
-        used = self.weight > 0
+        used = self.training_weight > 0
         worst = used & (misfit > np.quantile(misfit[used], 1 - self.config.left_out))
-        self.shards.weight[torch.from_numpy(worst)] = 0
-        left = np.where(worst, 0, self.weight)
-        # Never learnt, held-out tiles fit worst: of a small one, no spectrum might be left.
-        if any(left[tile.region].any() for tile in self.tiles):
-            self.weight = left
+        self.shards.weight = torch.from_numpy(np.where(worst, 0, self.training_weight))

@@ -1,5 +1,7 @@
 """The objective: soft-target cross-entropy over energy plus the KL divergence."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,23 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
     >>> cross_entropy(torch.tensor([0.5, 0.5]), torch.zeros(2))
     tensor(0.6931)
     """
-    return target.sum(-1) * torch.logsumexp(logits, -1) - (target * logits).sum(-1)
+    return _CrossEntropy.apply(target, logits)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """The cross-entropy with its gradient in closed form: a third of the passes over a shard."""
+
+    @staticmethod
+    def forward(context: Any, target: Tensor, logits: Tensor) -> Tensor:
+        log_probability = torch.log_softmax(logits, -1)
+        context.save_for_backward(target, log_probability)
+        return -torch.linalg.vecdot(target, log_probability)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        target, log_probability = context.saved_tensors
+        departure = log_probability.exp().mul_(target.sum(-1, keepdim=True)).sub_(target)
+        return None, departure.mul_(gradient.unsqueeze(-1))
 
 
 def entropy(target: Tensor) -> Tensor:

@@ -1,0 +1,380 @@
+"""The 3D-CVAE as a reconstructor: configured, trained, saved and loaded."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hyperspy_cvae import modelfile
+from hyperspy_cvae._version import __version__
+from hyperspy_cvae.networks import (
+    CompactConfig,
+    CVAENetwork,
+    NetworkConfig,
+    build_network,
+    network_config,
+    network_name,
+)
+from hyperspy_cvae.preprocessing import Preprocessing
+from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
+from hyperspy_cvae.shards import blend, shard_size, starts
+from hyperspy_cvae.training import (
+    History,
+    TrainingConfig,
+    check_cost,
+    choose_device,
+    train,
+)
+
+_BATCH = 8
+_STATE = "network."
+
+
+@dataclass(frozen=True)
+class CVAEConfig:
+    """Everything that decides what a :class:`CVAE` becomes, beside its data.
+
+    Parameters
+    ----------
+    network
+        Which network, and its sizes.
+    training
+        How it is trained.
+    preprocessing
+        What happens to counts before the network sees them.
+    shard_size
+        Largest extent of a shard in pixels; small scans get smaller ones.
+    overlap
+        Fraction of a shard that neighbouring shards share in a reconstruction, 0 to below 1.
+    seed
+        Seed of everything that is random.
+    """
+
+    network: NetworkConfig = field(default_factory=CompactConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    shard_size: int = 24
+    overlap: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.shard_size < 1:
+            raise ValueError(f"shard_size is {self.shard_size}, but at least 1 is needed: use 24.")
+        if not 0 <= self.overlap < 1:
+            raise ValueError(
+                f"overlap is {self.overlap}, but a fraction from 0 to below 1 is needed: use 0.5."
+            )
+
+
+class CVAE:
+    """A 3D convolutional variational autoencoder of a spectrum image's bulk.
+
+    Parameters
+    ----------
+    config
+        Network, training, preprocessing and shards.
+    device
+        ``"auto"`` takes CUDA or MPS where present; or a name that torch knows.
+
+    Attributes
+    ----------
+    axis
+        Energy axis of what it was trained on; None if it never was told.
+    channels
+        Channels of that axis that it learnt, ``(energy,)``; None before training.
+    shape
+        Rows and columns of a shard; None before training.
+    history
+        What happened during training; None before.
+
+    Examples
+    --------
+    >>> from hyperspy_cvae.phantoms import bifeo3
+    >>> from hyperspy_cvae.training import TrainingConfig
+    >>> cube = bifeo3((16, 16), channels=64, offset=690).signal.data
+    >>> model = CVAE(CVAEConfig(training=TrainingConfig(epochs=1))).fit(cube)
+    >>> model.reconstruct(cube).shape
+    (16, 16, 64)
+    """
+
+    def __init__(self, config: CVAEConfig | None = None, device: str = "auto") -> None:
+        self.config = config or CVAEConfig()
+        self.device = choose_device(device)
+        self.axis: EnergyAxis | None = None
+        self.channels: NDArray[np.bool_] | None = None
+        self.shape: tuple[int, int] | None = None
+        self.history: History | None = None
+        self._network: CVAENetwork | None = None
+
+    def fit(
+        self,
+        cube: NDArray[np.float32],
+        use: NDArray[np.bool_] | None = None,
+        *,
+        channels: NDArray[np.bool_] | None = None,
+        axis: EnergyAxis | None = None,
+        show_progressbar: bool = False,
+    ) -> "CVAE":
+        """Train on the spectra of a cube.
+
+        Parameters
+        ----------
+        cube
+            Counts ``(rows, columns, energy)``, float32, finite; left as they are.
+        use
+            Spectra to train on, boolean ``(rows, columns)``; all by default.
+        channels
+            Channels to learn, boolean ``(energy,)``; all by default.
+        axis
+            Energy axis of the cube, kept with the model.
+        show_progressbar
+            Whether to show progress, loss and the time left.
+
+        Raises
+        ------
+        hyperspy_cvae.training.TrainingError
+            If training cannot start, or its loss is no longer finite.
+        """
+        rows, columns, energy = cube.shape
+        use = np.ones((rows, columns), bool) if use is None else use
+        channels = np.ones(energy, bool) if channels is None else channels
+        largest = self.config.shard_size
+        shape = shard_size(rows, largest), shard_size(columns, largest)
+        size = (*shape, int(channels.sum()))
+        check_cost(size, self.config.network, self.config.training, (rows, columns), self.device)
+        network = build_network(size, self.config.network)
+        intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
+        self.history = train(
+            network,
+            intensities,
+            use,
+            self.config.training,
+            shape=shape,
+            seed=self.config.seed,
+            device=self.device,
+            show_progressbar=show_progressbar,
+        )
+        self._network, self.shape, self.channels, self.axis = network, shape, channels, axis
+        return self
+
+    def reconstruct(
+        self, cube: NDArray[np.float32], axis: EnergyAxis | None = None
+    ) -> NDArray[np.float32]:
+        """Return the counts of a cube as the bulk would give them.
+
+        Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
+        (eq. 2), blended over overlapping shards.
+
+        Parameters
+        ----------
+        cube
+            Counts ``(rows, columns, energy)``, float32, finite; left as they are.
+        axis
+            Energy axis of the cube. If it is not the one of the training, the cube is resampled
+            onto that one and the reconstruction back.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape of ``cube``; NaN in channels that were not learnt.
+
+        Raises
+        ------
+        ValueError
+            If the model is not trained, or the axis or the scan does not fit it.
+        """
+        network, shape, channels = self._trained()
+        own = self.axis
+        if axis is not None and own is not None and axis != own:
+            axis.check_covers(own)
+            spectra = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
+            spectra[..., ~axis.inside(own)] = np.nan
+            return spectra
+        if cube.shape[2] != channels.size:
+            raise ValueError(
+                f"The spectrum image has {cube.shape[2]} channels, but the model was trained on "
+                f"{channels.size}: use the spectrum image's own model."
+            )
+        if any(n < m for n, m in zip(cube.shape[:2], shape, strict=True)):
+            raise ValueError(
+                f"The scan of {cube.shape[0]} x {cube.shape[1]} pixels is smaller than the shards "
+                f"of {shape[0]} x {shape[1]} that the model was trained on: train a model on this "
+                "spectrum image."
+            )
+        intensities, (offset, scale) = self.config.preprocessing.apply(_take(cube, channels))
+        spectra = blend(self._shards(network, intensities, shape), intensities.shape)
+        spectra *= intensities.sum(-1, keepdims=True)
+        spectra *= np.float32(scale)
+        spectra += np.float32(offset)
+        if not channels.all():
+            everything = np.full(cube.shape, np.nan, np.float32)
+            everything[..., channels] = spectra
+            return everything
+        return spectra
+
+    def latent(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the latent vectors ``(shards, latent)`` of shards that tile a cube.
+
+        Parameters
+        ----------
+        cube
+            Counts ``(rows, columns, energy)`` on the model's own energy axis, float32, finite.
+        """
+        network, shape, channels = self._trained()
+        intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
+        vectors = [
+            network.encode(shards)[0].cpu().numpy()
+            for _, shards in self._batches(intensities, shape, shape)
+        ]
+        return np.concatenate(vectors)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is, as plain values under readable names."""
+        network, shape, channels = self._trained()
+        assert self.history is not None
+        return {
+            "network": network_name(self.config.network),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "latent": self.config.network.latent,
+            "shard": f"{shape[0]} x {shape[1]} x {int(channels.sum())}",
+            "energy axis": str(self.axis) if self.axis else "unknown",
+            "beta": self.config.training.beta,
+            "seed": self.config.seed,
+            "epochs": len(self.history.cross_entropy),
+            "best epoch": self.history.best_epoch,
+            "stopped": self.history.stopped,
+            "hyperspy_cvae": self.version,
+        }
+
+    version = __version__
+    """Version of the package that trained the model."""
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Save the model to one ``.safetensors`` file; see :mod:`hyperspy_cvae.modelfile`.
+
+        Weights, configuration, preprocessing, energy axis, history and versions are kept.
+        """
+        arrays, description = self._content()
+        modelfile.write(path, arrays, description, overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: str = "auto") -> "CVAE":
+        """Load a model that :meth:`save` has written.
+
+        Raises
+        ------
+        hyperspy_cvae.modelfile.ModelFileError
+            If the file is no intact model of this package.
+        """
+        return cls._from_content(*modelfile.read(path), name=repr(str(path)), device=device)
+
+    def to_bytes(self) -> bytes:
+        """Return the model as the bytes of its file."""
+        return modelfile.to_bytes(*self._content())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, device: str = "auto") -> "CVAE":
+        """Return the model in the bytes of its file."""
+        return cls._from_content(*modelfile.from_bytes(data), name="The model", device=device)
+
+    def _trained(self) -> tuple[CVAENetwork, tuple[int, int], NDArray[np.bool_]]:
+        if self._network is None or self.shape is None or self.channels is None:
+            raise ValueError("The model is not trained yet: call fit, or load a trained one.")
+        return self._network, self.shape, self.channels
+
+    def _batches(
+        self, intensities: NDArray[np.float32], shape: tuple[int, int], step: tuple[int, int]
+    ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
+        corners = [
+            (int(row), int(column))
+            for row in starts(intensities.shape[0], shape[0], step[0])
+            for column in starts(intensities.shape[1], shape[1], step[1])
+        ]
+        cube = torch.from_numpy(intensities)
+        with torch.no_grad():
+            for first in range(0, len(corners), _BATCH):
+                batch = corners[first : first + _BATCH]
+                shards = [cube[r : r + shape[0], c : c + shape[1]] for r, c in batch]
+                yield batch, torch.stack(shards).to(self.device)
+
+    def _shards(
+        self, network: CVAENetwork, intensities: NDArray[np.float32], shape: tuple[int, int]
+    ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+        rows, columns = (max(1, round(n * (1 - self.config.overlap))) for n in shape)
+        for corners, shards in self._batches(intensities, shape, (rows, columns)):
+            spectra = torch.softmax(network(shards)[0], dim=-1).cpu().numpy()
+            for (row, column), shard in zip(corners, spectra, strict=True):
+                yield row, column, shard
+
+    def _content(self) -> tuple[modelfile.Arrays, dict[str, Any]]:
+        network, shape, channels = self._trained()
+        assert self.history is not None
+        arrays: modelfile.Arrays = {
+            _STATE + name: value.cpu().numpy() for name, value in network.state_dict().items()
+        }
+        arrays["channels"] = channels
+        config = asdict(self.config)
+        config["network"] = {
+            "name": network_name(self.config.network),
+            **asdict(self.config.network),
+        }
+        description = {
+            "config": config,
+            "shape": shape,
+            "axis": asdict(self.axis) if self.axis else None,
+            "history": asdict(self.history),
+            "versions": {"hyperspy_cvae": self.version, "torch": torch.__version__},
+        }
+        return arrays, description
+
+    @classmethod
+    def _from_content(
+        cls, arrays: modelfile.Arrays, description: dict[str, Any], name: str, device: str
+    ) -> "CVAE":
+        try:
+            settings = _tuples(description["config"])
+            network = settings.pop("network")
+            config = CVAEConfig(
+                network=network_config(network.pop("name"), **network),
+                training=TrainingConfig(**settings.pop("training")),
+                preprocessing=Preprocessing(**settings.pop("preprocessing")),
+                **settings,
+            )
+            model = cls(config, device)
+            rows, columns = description["shape"]
+            model.shape = (rows, columns)
+            model.channels = arrays.pop("channels").astype(bool)
+            model.axis = EnergyAxis(**description["axis"]) if description["axis"] else None
+            model.history = History(**description["history"])
+            model.version = description["versions"]["hyperspy_cvae"]
+            size = (rows, columns, int(model.channels.sum()))
+            with torch.device("meta"):
+                built = build_network(size, config.network)
+            weights = {
+                key.removeprefix(_STATE): torch.from_numpy(array) for key, array in arrays.items()
+            }
+            built.load_state_dict(weights, assign=True)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise modelfile.ModelFileError(
+                f"{name} does not describe a network of this version of hyperspy_cvae "
+                f"({__version__}): train the model again, or use the version that wrote it. "
+                f"({type(error).__name__}: {str(error).splitlines()[0]})"
+            ) from None
+        model._network = built.to(model.device).eval()
+        return model
+
+
+def _take(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    # A mask copies, so that it is applied only where it leaves something out.
+    return cube if channels.all() else cube[..., channels]
+
+
+def _tuples(value: Any) -> Any:
+    """Return what JSON gave back with tuples for lists."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
