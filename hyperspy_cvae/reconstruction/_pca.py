@@ -54,6 +54,6 @@ class PCA:
         """Project the spectra of ``cube`` onto the components."""
         if self.components is None:
             raise ValueError("the PCA has no components yet: call fit first.")
-        components = self.components.astype(np.float32)
+        components = self.components[:, : self.n_components].astype(np.float32)
         spectra: NDArray[np.float32] = (cube @ components) @ components.T
         return spectra

@@ -48,7 +48,7 @@ class TrainingConfig:
         Largest norm of the gradient.
     """
 
-    epochs: int = 60
+    epochs: int = 90
     fewest_shards: int = 32
     batch_size: int = 4
     learning_rate: float = 2e-3
@@ -56,7 +56,7 @@ class TrainingConfig:
     beta: float = 1.2
     likelihood_weight: float | Literal["auto"] = "auto"
     warm_up: float = 0.3
-    held_out: float = 0.05
+    held_out: float = 0.02
     patience: int = 20
     left_out: float = 0.05
     corruption: float = 1.0

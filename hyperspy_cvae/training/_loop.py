@@ -45,17 +45,18 @@ class _Shards:
     ) -> None:
         self.cube = torch.from_numpy(cube)
         self.weight = torch.from_numpy(weight)
+        self.entropy = torch.stack([entropy(normalise(row)) for row in self.cube])
         self.shape = shape
         self.device = device
 
-    def at(self, corners: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Intensities and weights of the shards whose first pixels are ``corners`` ``(n, 2)``."""
+    def at(self, corners: np.ndarray) -> list[Tensor]:
+        """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``."""
         rows, columns = self.shape
         regions = [np.s_[r : r + rows, c : c + columns] for r, c in corners.tolist()]
-        return (
-            torch.stack([self.cube[region] for region in regions]).to(self.device),
-            torch.stack([self.weight[region] for region in regions]).to(self.device),
-        )
+        return [
+            torch.stack([values[region] for region in regions]).to(self.device)
+            for values in (self.cube, self.weight, self.entropy)
+        ]
 
 
 def normalise(intensities: Tensor) -> Tensor:
@@ -232,9 +233,8 @@ class _Training:
         sums = torch.zeros(3, dtype=torch.float64)
         for _ in range(self.steps):
             corners = self.random.integers(self.corners, size=(config.batch_size, 2))
-            intensities, weight = self.shards.at(corners)
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
-            intensities, weight = intensities.flip(flips), weight.flip(flips)
+            intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
             target = normalise(intensities)
             shown = corrupt(intensities, self.random, config.corruption)
             logits, mean, log_variance = self.network(shown)
@@ -260,13 +260,18 @@ class _Training:
             if config.schedule == "onecycle":
                 self.cycle.step()
             with torch.no_grad():
-                floor = (weight * entropy(target)).sum()
                 divergence = kl_divergence(mean, log_variance).mean()
                 fit = loss - fade * config.beta / self.likelihood_weight * (
                     divergence * len(corners) / weight.sum().clamp_min(1)
                 )
                 sums += (
-                    torch.stack([fit * weight.sum().clamp_min(1) - floor, weight.sum(), divergence])
+                    torch.stack(
+                        [
+                            fit * weight.sum().clamp_min(1) - (weight * floor).sum(),
+                            weight.sum(),
+                            divergence,
+                        ]
+                    )
                     .double()
                     .cpu()
                 )
@@ -278,9 +283,10 @@ class _Training:
         self.network.eval()
         excess = []
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
-            intensities, _ = self.shards.at(batch)
-            target = normalise(intensities)
-            excess.append(cross_entropy(target, self.network(intensities)[0]) - entropy(target))
+            intensities, _, floor = self.shards.at(batch)
+            excess.append(
+                cross_entropy(normalise(intensities), self.network(intensities)[0]) - floor
+            )
         return torch.cat(excess).cpu().numpy()
 
     def _held_out(self) -> float:
