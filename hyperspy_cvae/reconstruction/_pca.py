@@ -18,8 +18,9 @@ class PCA:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> cube = (rng.random((5, 4, 1)) * rng.random(20)).astype("float32")
-    >>> bool(np.allclose(PCA(1).fit(cube).reconstruct(cube), cube, atol=1e-5))
+    >>> bulk = rng.random((8, 9, 1)) * rng.random(20)
+    >>> cube = (bulk + 0.01 * rng.normal(size=bulk.shape)).astype("float32")
+    >>> bool(abs(PCA(1).fit(cube).reconstruct(cube) - bulk).max() < 0.05)
     True
     """
 
@@ -44,9 +45,7 @@ class PCA:
             )
         signal = Signal1D(spectra.copy())
         # The randomised solver draws from a global generator: two runs would differ.
-        signal.decomposition(
-            output_dimension=self.n_components, svd_solver="full", print_info=False
-        )
+        signal.decomposition(svd_solver="full", print_info=False)
         self.components = np.linalg.qr(signal.learning_results.factors[:, : self.n_components])[0]
         return self
 

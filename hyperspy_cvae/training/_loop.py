@@ -130,7 +130,7 @@ def train(
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         for layer in network.modules():
-            if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d | nn.Linear):
+            if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
         return _Training(network, cube, use, config, shape, seed, device).run(show_progressbar)
 

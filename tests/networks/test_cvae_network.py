@@ -15,10 +15,11 @@ class Fixed(CVAENetwork):
         self.mean = torch.nn.Parameter(torch.tensor(2.0))
         self.log_variance = torch.nn.Parameter(torch.tensor(9.0).log())
 
-    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mean.expand(len(intensities), 2), self.log_variance.expand(len(intensities), 2)
+    def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, None]:
+        shape = len(intensities), 2
+        return self.mean.expand(shape), self.log_variance.expand(shape), None
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
         return latent
 
 
@@ -53,4 +54,4 @@ def test_a_network_must_say_how_it_encodes_and_decodes() -> None:
     with pytest.raises(TypeError, match="CVAENetwork does not define encode"):
         CVAENetwork()(torch.empty(1, 1, 1, 1))
     with pytest.raises(TypeError, match="CVAENetwork does not define decode"):
-        CVAENetwork().decode(torch.empty(1, 1))
+        CVAENetwork().decode(torch.empty(1, 1), None)

@@ -192,9 +192,8 @@ def test_gradient_of_the_loss_in_the_outputs_of_the_network(batch: dict[str, np.
 def _tiny(name: str, shape: tuple[int, int, int]) -> CVAENetwork:
     torch.manual_seed(12)
     network = build_network(shape, network_config(name, latent=3)).double().train()
-    mean = torch.rand(shape[2], dtype=torch.float64) + 0.1
-    mean /= mean.sum()
-    network.adapt(mean, mean * torch.rand_like(mean), 1.0)
+    spectra = torch.rand(40, shape[2], dtype=torch.float64) + 0.1
+    network.adapt(spectra / spectra.sum(1, keepdim=True), 1.0)
     return network
 
 

@@ -127,12 +127,11 @@ def test_without_the_likelihood_weight_the_posterior_collapses() -> None:
     expected = _expected(16, 16, 0.15)
     cube = _counts(expected, 30_000)
     network, history = _train(cube, TrainingConfig(epochs=25, patience=100, likelihood_weight=1.0))
-    mean = cube.sum((0, 1), dtype=float) / cube.sum(dtype=float)
     assert history.divergence[-1] < 0.1
-    spectra = _reconstruct(network, cube)
-    assert _divergence(np.broadcast_to(mean, spectra.shape), spectra) < 0.05 * _divergence(
-        expected, mean
-    )
+    shards = torch.from_numpy(np.stack([cube[:8, :8], cube[8:, 8:], cube[4:12, 4:12]]))
+    with torch.no_grad():
+        latent = network.encode(shards)[0]
+    assert latent.std(0).max() < 0.1
 
 
 def test_the_automatic_likelihood_weight_is_the_median_dose(cube: np.ndarray) -> None:
@@ -204,17 +203,14 @@ def test_the_network_is_told_the_bulk_that_is_used(
     cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, shape = _network(cube)
-    told: list[tuple[Tensor, Tensor, float]] = []
+    told: list[tuple[Tensor, float]] = []
     monkeypatch.setattr(network, "adapt", lambda *bulk: told.append(bulk))
     use = np.ones((16, 16), dtype=bool)
     use[:, 9:] = False
     train(network, cube, use, replace(BRIEF, epochs=1), shape=shape)
-    [(mean, deviation, floor)] = told
-    spectra = cube[use].astype(float)
-    total = spectra.sum(-1)
-    normalised = spectra / total[:, np.newaxis]
-    np.testing.assert_allclose(mean.numpy(), normalised.mean(0), rtol=1e-4)
-    np.testing.assert_allclose(deviation.numpy(), normalised.std(0), rtol=1e-3)
+    [(spectra, floor)] = told
+    total = cube[use].astype(float).sum(-1)
+    np.testing.assert_allclose(spectra.numpy(), cube[use] / total[:, np.newaxis], rtol=1e-4)
     assert floor == pytest.approx(0.05 * np.median(total))
 
 

@@ -1,0 +1,48 @@
+"""Corruption of shards in training."""
+
+import numpy as np
+import pytest
+import torch
+
+from hyperspy_cvae.training import corrupt
+
+
+@pytest.fixture
+def shards() -> torch.Tensor:
+    return torch.from_numpy(
+        np.random.default_rng(0).poisson(20, (6, 16, 16, 90)).astype(np.float32)
+    )
+
+
+def test_input_stays_and_discs_change(shards: torch.Tensor) -> None:
+    before = shards.clone()
+    shown = corrupt(shards, np.random.default_rng(1), 1.0)
+    assert torch.equal(shards, before)
+    changed = (shown != shards).any(-1)
+    assert all(0 < part.float().mean() < 1 for part in changed)
+
+
+def test_only_windows_of_energy_change(shards: torch.Tensor) -> None:
+    shown = corrupt(shards, np.random.default_rng(2), 1.0)
+    changed = (shown != shards).any(1).any(1)  # of each shard, its channels
+    assert (changed.float().mean(1) < 1).any()
+    assert changed.any(1).all()
+
+
+def test_fraction_of_the_shards(shards: torch.Tensor) -> None:
+    assert torch.equal(corrupt(shards, np.random.default_rng(3), 0.0), shards)
+    many = shards[:1].expand(400, -1, -1, -1)[:, :8, :8, :20].contiguous()
+    changed = (corrupt(many, np.random.default_rng(3), 0.3) != many).any(-1).any(-1).any(-1)
+    assert changed.float().mean().item() == pytest.approx(0.3, abs=0.07)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 8), (2, 1, 24, 100), (1, 3, 2, 5), (1, 24, 24, 4096)])
+def test_any_shape(shape: tuple[int, ...]) -> None:
+    shards = torch.rand(shape)
+    shown = corrupt(shards, np.random.default_rng(4), 1.0)
+    assert shown.shape == shape
+    assert shown.isfinite().all()
+
+
+def test_empty_spectra_stay_finite() -> None:
+    assert corrupt(torch.zeros(8, 6, 6, 40), np.random.default_rng(5), 1.0).isfinite().all()
