@@ -41,24 +41,31 @@ def show_progress() -> bool:
 def quiet() -> Iterator[None]:
     """Keep from the terminal what is of no use there.
 
-    Warnings become one line each. Below errors, HyperSpy and the readers of files log what only
-    concerns those who write code with them. Figures open no windows.
+    Warnings become one line each. HyperSpy and the readers of files log what concerns those who
+    write code with them; errors they also raise. Figures open no windows.
     """
     loggers = [logging.getLogger(name) for name in ("hyperspy", "exspy", "rsciio")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+        for category in (
+            DeprecationWarning,
+            PendingDeprecationWarning,
+            FutureWarning,
+            ResourceWarning,
+        ):
             warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", "Importing .Lazy")
+        # The commands stop altogether, see trained().
+        warnings.filterwarnings("ignore", "Training was interrupted")
         warnings.showwarning = _show_warning
         try:
             # Importing HyperSpy sets the level of its logger.
             import hyperspy.api
 
-            hyperspy.api.set_log_level("ERROR")
+            hyperspy.api.set_log_level("CRITICAL")
             for logger in loggers:
-                logger.setLevel(logging.ERROR)
+                logger.setLevel(logging.CRITICAL)
             import matplotlib
 
             matplotlib.use("Agg")

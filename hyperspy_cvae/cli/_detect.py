@@ -129,6 +129,14 @@ def detect(
     return int(failures > 0)
 
 
+def trained(signal: "EELSAnomalySignal", epochs: int | None, seed: int) -> "CVAE":
+    """Train a CVAE; an interruption is not the end of training but of the command."""
+    model = signal.train_cvae(epochs=epochs, seed=seed, show_progressbar=show_progress())
+    if model.history is not None and model.history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return model
+
+
 def _load_model(path: Path) -> "CVAE":
     from hyperspy_cvae.reconstruction import CVAE
 
@@ -171,9 +179,7 @@ def _search(
     if settings.method == "cvae":
         if model is None:
             say(f"{label}: training ...")
-            model = signal.train_cvae(
-                epochs=settings.epochs, seed=settings.seed, show_progressbar=progress
-            )
+            model = trained(signal, settings.epochs, settings.seed)
         arguments = {"model": model}
     found = signal.detect_anomalies(
         settings.signal_range, method=settings.method, show_progressbar=progress, **arguments

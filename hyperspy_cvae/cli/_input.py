@@ -31,7 +31,7 @@ def read_signals(path: Path, lazy: bool = False) -> list[Any]:
     if not path.exists():
         raise FileNotFoundError("There is no such file: check its name.")
     try:
-        loaded = hyperspy_cvae.load(str(path), lazy=lazy)
+        loaded = hyperspy_cvae.load(path, lazy=lazy, escape_square_brackets=True)
     except MemoryError:
         raise
     except Exception as error:

@@ -1,7 +1,6 @@
 """The command line: its arguments, and what all commands share."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -168,7 +167,3 @@ def _whole(text: str, least: int) -> int:
     if number < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return number
-
-
-if __name__ == "__main__":
-    sys.exit(main())

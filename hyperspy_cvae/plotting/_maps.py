@@ -180,7 +180,7 @@ def plot_comparison(
         else:
             picture = _draw_map(above, pcc, step, limits)
             if known is not None:
-                for colour, width in (("black", 3.2), ("white", 2.2)):
+                for colour, width in (("black", 2.8), ("white", 2.0)):
                     _draw_outline(above, known, step, colour, width)
             _draw_outline(above, mask, step)
         _draw_histogram(below, pcc, mask if known is None else known, threshold, _bins(every_pcc))
@@ -231,7 +231,7 @@ def _map_axes(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure
         )
     else:
         height = 3.2 if ratio < 1.5 else 4.4
-        width = max(1.5, min(4.0, height / ratio))
+        width = max(1.7, min(4.0, height / ratio))
         sizes = (width, width + 0.9, 3.4)
         figure, axes = plt.subplots(
             1, 3, figsize=(sum(sizes) + 1.0, height + 0.9), width_ratios=sizes, layout="constrained"
@@ -289,7 +289,7 @@ def _draw_outline(
     mask: BoolArray,
     step: tuple[float, float],
     colour: str = _ANOMALOUS,
-    width: float = 1.2,
+    width: float = 1.0,
 ) -> None:
     """Draw the borders between the pixels inside and outside the mask."""
     padded = np.pad(np.asarray(mask, bool), 1)
@@ -452,7 +452,7 @@ def _threshold_label(pcc: FloatArray, threshold: Threshold) -> str:
     share = np.count_nonzero(finite < threshold.value) / max(1, finite.size)
     if threshold.p_value <= _LARGEST_PROBABILITY and share > _LARGEST_SHARE:
         return "no threshold: too many pixels below"
-    return "no threshold: one mode"
+    return "no threshold: no valley"
 
 
 def _share(pcc: FloatArray, mask: BoolArray) -> str:
@@ -462,7 +462,9 @@ def _share(pcc: FloatArray, mask: BoolArray) -> str:
         return "no pixel judged"
     if found == 0:
         return f"none of {judged} pixels anomalous"
-    return f"{found} of {judged} pixels anomalous ({100 * found / judged:.2g} %)"
+    percent = 100 * found / judged
+    digits = f"{percent:.2g}" if percent < 10 else f"{percent:.0f}"
+    return f"{found} of {judged} pixels anomalous ({digits} %)"
 
 
 def _add_key(figure: Figure, has_truth: bool, is_line: bool) -> None:

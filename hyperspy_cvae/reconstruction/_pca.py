@@ -53,6 +53,5 @@ class PCA:
         """Project the spectra of ``cube`` onto the components."""
         if self.components is None:
             raise ValueError("the PCA has no components yet: call fit first.")
-        components = self.components[:, : self.n_components].astype(np.float32)
-        spectra: NDArray[np.float32] = (cube @ components) @ components.T
-        return spectra
+        components = np.asarray(self.components[:, : self.n_components], dtype=np.float32)
+        return ((cube @ components) @ components.T).astype(np.float32, copy=False)

@@ -130,8 +130,8 @@ def train(
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         for layer in network.modules():
-            if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()
+            if reset := getattr(layer, "reset_parameters", None):
+                reset()
         return _Training(network, cube, use, config, shape, seed, device).run(show_progressbar)
 
 

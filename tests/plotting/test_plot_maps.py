@@ -124,7 +124,7 @@ def test_refused_threshold_is_dashed_and_says_why() -> None:
     figure = draw(scores((30, 30), anomaly=False))
     (line,) = figure.axes[2].lines
     assert line.get_linestyle() == "--"
-    assert "no threshold: one mode" in texts(figure)
+    assert "no threshold: no valley" in texts(figure)
     assert "none of 900 pixels anomalous" in texts(figure)
     assert not outline(figure)
 

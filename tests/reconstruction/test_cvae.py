@@ -147,7 +147,9 @@ def test_too_little_memory_is_told_before_the_start(
 
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1e9))
     wide = np.tile(cube, (2, 2, 20))
-    with pytest.raises(TrainingError, match=r"paper network .* needs about \d+ GiB of memory, but 1"):
+    with pytest.raises(
+        TrainingError, match=r"paper network .* needs about \d+ GiB of memory, but 1"
+    ):
         CVAE(CVAEConfig(network=PaperConfig()), "cpu").fit(wide)
 
 
@@ -163,8 +165,10 @@ def test_hours_are_told_before_the_start() -> None:
     _, brief = estimate_cost(size, CompactConfig(), TrainingConfig(), scan, device)
     assert brief < 0.2
     if hours > 12 and memory < 5e10:
-        with pytest.raises(TrainingError, match="GiB") if _lacks(memory) else pytest.warns(
-            UserWarning, match="will take about"
+        with (
+            pytest.raises(TrainingError, match="GiB")
+            if _lacks(memory)
+            else pytest.warns(UserWarning, match="will take about")
         ):
             check_cost(size, PaperConfig(), PAPER_TRAINING, scan, device)
 

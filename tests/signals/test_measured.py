@@ -1,0 +1,39 @@
+"""Measured spectrum images, where they are at hand, through the whole chain."""
+
+from pathlib import Path
+
+import hyperspy.api as hs
+import numpy as np
+import pytest
+
+from hyperspy_cvae import EELSAnomalySignal, LazyEELSAnomalySignal
+
+FOLDER = Path(__file__).parents[3] / "shared" / "data" / "real"
+
+
+@pytest.mark.parametrize(
+    ("name", "signal_range"),
+    [("oxide_layers.dm3", (520.0, 680.0)), ("BTO_vibrational.dm4", (20.0, 120.0))],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_from_file_to_saved_maps(
+    name: str, signal_range: tuple[float, float], lazy: bool, tmp_path: Path
+) -> None:
+    if not (FOLDER / name).exists():
+        pytest.skip(f"{name} is not beside the checkout, in shared/data/real")
+    signal = hs.load(FOLDER / name, signal_type="EELSAnomaly", lazy=lazy)
+    assert type(signal) is (LazyEELSAnomalySignal if lazy else EELSAnomalySignal)
+    signal.train_cvae(epochs=4)
+    for found in (
+        signal.detect_anomalies(signal_range),
+        signal.detect_anomalies(signal_range, method="pca", n_components=3),
+    ):
+        paths = found.save(tmp_path, "SI", overwrite=True)
+        pcc = hs.load(paths[0])
+        assert pcc.data.shape == signal.data.shape[:2]
+        assert np.isfinite(pcc.data).all()
+        axes = zip(pcc.axes_manager.signal_axes, signal.axes_manager.navigation_axes, strict=True)
+        assert all((one.scale, one.units) == (other.scale, other.units) for one, other in axes)
+    assert found.pcc.data.mean() > 0.3
+    model = signal.cvae_reconstruct()
+    assert model.data.shape == signal.data.shape
