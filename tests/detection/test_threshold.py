@@ -1,10 +1,12 @@
 """Otsu's threshold with its guard: clean scores stay clean, a separate minority is found."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from scipy.stats import binom
 from skimage.filters import threshold_otsu
 
 from hyperspy_cvae.detection import anomalous, fixed_threshold, otsu_threshold, pearson_correlation
@@ -225,8 +227,14 @@ def test_any_dtype() -> None:
 
 def test_reason_reports_the_counts() -> None:
     score, _ = with_minority(7108, 2500, 0.05, 0.55, 0.05)
-    reason = otsu_threshold(score).reason
-    assert "lies in a valley below 95.0% of the scores: 0 scores around it against" in reason
+    threshold = otsu_threshold(score)
+    sentence = (
+        r"in a valley below 95\.0% of the scores: (\d+) scores around it against (\d+) around"
+    )
+    counts = re.search(sentence, threshold.reason)
+    assert counts is not None
+    valley, mode = (int(count) for count in counts.groups())
+    assert threshold.p_value == binom.cdf(valley, valley + mode, 0.5)
 
 
 def test_fixed_threshold() -> None:
