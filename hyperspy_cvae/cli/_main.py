@@ -8,7 +8,7 @@ from hyperspy_cvae._version import __version__
 from hyperspy_cvae.cli._console import complain, quiet
 
 _DEMO = """
-Simulate a spectrum image of bismuth ferrite in which the Fe L2,3 edge of four discs lies 2.4 eV
+Simulate a spectrum image of bismuth ferrite in which the Fe L2,3 edge of four discs lies 3.9 eV
 higher, search it with the CVAE and with PCA, compare both with the truth, and write figure, maps,
 model and a page that explains them.
 """

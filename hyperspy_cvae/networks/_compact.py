@@ -14,14 +14,15 @@ _GROUPS = 8
 
 @dataclass(frozen=True)
 class CompactConfig:
-    """A 3D-CVAE that two CPU cores train in about a minute.
+    """A 3D-CVAE that two CPU cores train on 192 x 192 x 1312 in about a minute and a half.
 
     Its first 3D convolution spans the whole energy axis and one pixel, and starts at the
     principal components of the bulk; the others span neighbouring pixels. The decoder puts a
     pixel's spectrum together from what the latent vector of the shard says of the pixel's row
     (the energy drift of a scan goes by rows), of its column and of its surroundings, and from a
     code of a few noisy numbers that tells which kind of bulk the pixel is (a domain wall is
-    sharper than any latent vector can say). The code is too narrow for what is not bulk.
+    sharper than any latent vector can say). The code is
+    narrow, so that little of what is not bulk passes.
 
     Parameters
     ----------

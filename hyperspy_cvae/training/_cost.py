@@ -12,8 +12,7 @@ from hyperspy_cvae.networks import NetworkConfig, build_network, network_name
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 
 _LONG = 12.0  # hours
-# Rates of a training, all operations counted: 2 cores of a server took 13 s for a step of the
-# published network, a data-centre GPU about 1/500 of that.
+# Operations per second that a training is assumed to reach: a rough guess, for a warning.
 _CPU_FLOPS_PER_CORE = 2.5e10
 _GPU_FLOPS = 2e13
 
