@@ -1,8 +1,10 @@
 """No windows, no toolkit, no progress bars."""
 
 import logging
+from collections.abc import Iterator
 
 import matplotlib
+import pytest
 from hyperspy.defaults_parser import preferences
 from traits.etsconfig.api import ETSConfig
 
@@ -11,3 +13,14 @@ ETSConfig.toolkit = "null"
 preferences.General.show_progressbar = False
 # It logs on import that an optional dependency is absent, in the middle of a doctest's output.
 logging.getLogger("hyperspy").setLevel(logging.ERROR)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: networks as small as in tests are slower on several."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

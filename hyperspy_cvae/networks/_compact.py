@@ -21,8 +21,8 @@ class CompactConfig:
     pixel's spectrum together from what the latent vector of the shard says of the pixel's row
     (the energy drift of a scan goes by rows), of its column and of its surroundings, and from a
     code of a few noisy numbers that tells which kind of bulk the pixel is (a domain wall is
-    sharper than any latent vector can say). The code is
-    narrow, so that little of what is not bulk passes.
+    sharper than any latent vector can say). The code is narrow, so that little of what is not bulk
+    passes.
 
     Parameters
     ----------

@@ -5,14 +5,12 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hyperspy.api as hs
 import numpy as np
 import pytest
-import torch
 from dm4 import DMAxis, DMImage, write_dm4
 
 from hyperspy_cvae import CVAE
@@ -26,12 +24,7 @@ MAPS = ("-pcc.hspy", "-mask.hspy", ".png")
 PCA = ["--method", "pca", "--n-components", "2"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from hyperspy_cvae.training import cross_entropy, cvae_loss, entropy, kl_diverge
 
 BATCH, ROWS, COLUMNS, CHANNELS, LATENT = 2, 3, 4, 10, 5
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(-1, keepdims=True))

@@ -20,6 +20,8 @@ from hyperspy_cvae.training import (
     train,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHANNELS = 32
 ENERGY = np.arange(CHANNELS)
 BRIEF = TrainingConfig(epochs=3, patience=100, left_out=0.0)
