@@ -1,6 +1,7 @@
 """Thresholds that part anomalous pixels from the bulk, and the case where none should."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ _FEWEST_SCORES = 30
 _LARGEST_SHARE = 0.25
 # With many pixels even a shallow dent is significant; a valley is at least half empty.
 _FULLEST_VALLEY = 0.5
+# More scores between the valley and the threshold, and the mask is another one than the valley's.
+_LARGEST_STRAY = 0.1
+_STEPS_PER_WINDOW = 8
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,12 @@ class Threshold:
         Whether the scores show no separate minority below ``value``. If so, no pixel is
         anomalous, whatever its score.
     p_value
-        Probability of so empty a valley at the threshold if there were none; see
+        Probability of so empty a valley if there were none; see
         :func:`otsu_threshold`. NaN where that was not tested.
     reason
         A sentence that says what was found.
+    label
+        The same in the few words that fit into a figure.
     """
 
     value: float
@@ -40,6 +46,7 @@ class Threshold:
     unimodal: bool
     p_value: float
     reason: str
+    label: str
 
 
 def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshold:
@@ -48,14 +55,15 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
     Otsu's threshold always parts the scores in two, also those of a clean specimen. Here it counts
     only if it lies in a valley of their histogram, below which there is a minority.
 
-    Let :math:`m_0` and :math:`m_1` be the mean scores of the two classes. Around
-    :math:`(m_0 + m_1) / 2`, where Otsu's threshold lies or could as well lie, and around the
-    median of the lower class, scores are counted in windows of the width
-    :math:`(m_1 - m_0) / 4`. If the scores have one mode and it belongs to the bulk, their density
-    rises towards it, so that the first count :math:`V` is expected to be at least the second,
-    :math:`M`. The p-value is the probability of a count of :math:`V` or less were both equally
-    likely, :math:`P(k \le V)` for :math:`k \sim \mathrm{Binomial}(V + M, 1/2)`. It takes scores
-    for independent; smoothed maps have fewer independent scores than pixels.
+    Let :math:`m_0` and :math:`m_1` be the mean scores of the two classes. Scores are counted in
+    windows of the width :math:`(m_1 - m_0) / 4`, of which a count :math:`V` is compared with the
+    largest count :math:`M` of a window below. If the scores have one mode and it belongs to the
+    bulk, their density rises towards it, so that :math:`V` is expected to be at least :math:`M`;
+    the probability of a count of :math:`V` or less were both equally likely is
+    :math:`P(i \le V)` for :math:`i \sim \mathrm{Binomial}(V + M, 1/2)`. The valley is the window
+    for which it is smallest. The p-value is that times the number of windows that fit between
+    the lowest score and :math:`m_1` (Bonferroni). It takes scores for independent; smoothed maps
+    have fewer independent scores than pixels.
 
     Parameters
     ----------
@@ -63,13 +71,15 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
         Scores of any shape, higher for more normal pixels; those that are not finite are left out.
     alpha
         Largest p-value with which the threshold is accepted. In addition the valley has to be at
-        least half empty, :math:`V \le M / 2`, and the lower class to hold at most a quarter of
-        the scores.
+        least half empty, :math:`V \le M / 2`; at most one score, and a tenth of the lower class,
+        may lie between the valley and the threshold; and the lower class may hold at most a
+        quarter of the scores.
 
     Returns
     -------
     Threshold
-        With Otsu's threshold as ``value``, whether accepted or not.
+        With Otsu's threshold as ``value``, whether accepted or not. Where there is a valley
+        elsewhere, ``reason`` says where, so that :func:`fixed_threshold` may be tried there.
 
     References
     ----------
@@ -91,38 +101,49 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
             "accept fewer thresholds."
         )
     finite = np.asarray(score, dtype=np.float64)
-    finite = finite[np.isfinite(finite)]
+    finite = np.sort(finite[np.isfinite(finite)])
     if finite.size == 0:
-        return _refused(np.nan, np.nan, "no score is finite")
+        return _refused(np.nan, np.nan, "no score is finite", "no pixel judged")
     # Histograms need bins wider than the spacing of floating-point numbers.
     if np.ptp(finite) <= 4 * _BINS * np.spacing(np.abs(finite).max()):
-        return _refused(float(finite[0]), np.nan, f"all scores are equal, {finite[0]:.3g}")
+        finding = f"all scores are equal, {finite[-1]:.3g}"
+        return _refused(float(finite[-1]), np.nan, finding, "all pixels are equal")
     value = float(threshold_otsu(finite, nbins=_BINS))
     if finite.size < _FEWEST_SCORES:
         finding = f"{finite.size} scores are too few to tell one mode from two"
-        return _refused(value, np.nan, f"{finding} (at least {_FEWEST_SCORES})")
+        finding += f" (at least {_FEWEST_SCORES})"
+        return _refused(value, np.nan, finding, "too few pixels")
 
-    lower, upper = finite[finite < value], finite[finite >= value]
-    width = (upper.mean() - lower.mean()) / 4
-    valley = _count(finite, (lower.mean() + upper.mean()) / 2, width)
-    mode = _count(finite, np.median(lower), width)
-    p_value = float(binom.cdf(valley, valley + mode, 0.5))
-    share = lower.size / finite.size
+    lower = np.searchsorted(finite, value)
+    valley = _valley(finite, value)
+    share = lower / finite.size
     counts = (
-        f"{valley} scores around it against {mode} around {np.median(lower):.3g}, the median of "
-        f"those below it (p = {p_value:.2g})"
+        f"{valley.count} scores around {valley.centre:.3g} against {valley.mode_count} around "
+        f"{valley.mode:.3g} (p = {valley.p_value:.2g})"
     )
-    if p_value > alpha or valley > _FULLEST_VALLEY * mode:
-        finding = f"Otsu's threshold {value:.3g} would cut the bulk and lies in no valley: {counts}"
-        return _refused(value, p_value, finding)
+    if valley.p_value > alpha or valley.count > _FULLEST_VALLEY * valley.mode_count:
+        finding = f"Otsu's threshold {value:.3g} would cut the bulk, and there is no valley: "
+        return _refused(value, valley.p_value, finding + counts, "no valley")
+    nearest = np.clip(value, valley.centre - valley.width / 2, valley.centre + valley.width / 2)
+    stray = abs(int(np.searchsorted(finite, nearest)) - int(lower))
+    if stray > 1 + _LARGEST_STRAY * lower:
+        cut = "bulk" if value > valley.centre else "minority"
+        finding = (
+            f"Otsu's threshold {value:.3g} would cut the {cut}: {stray} scores lie between it and "
+            f"the valley at {valley.centre:.3g}"
+        )
+        label = f"the valley is at {valley.centre:.3g}"
+        way_out = f"; threshold={valley.centre:.3g} would cut there"
+        return _refused(value, valley.p_value, finding, label, way_out)
     if share > _LARGEST_SHARE:
         finding = (
             f"{share:.0%} of the scores lie below Otsu's threshold {value:.3g}, too many to be "
             f"exceptions (at most {_LARGEST_SHARE:.0%})"
         )
-        return _refused(value, p_value, finding)
+        return _refused(value, valley.p_value, finding, "too many pixels below")
     reason = f"Otsu's threshold {value:.3g} lies in a valley below {1 - share:.1%} of the scores: "
-    return Threshold(value, "otsu", False, p_value, reason + counts + ".")
+    label = f"Otsu's threshold {value:.3g}"
+    return Threshold(value, "otsu", False, valley.p_value, reason + counts + ".", label)
 
 
 def fixed_threshold(value: float) -> Threshold:
@@ -136,7 +157,7 @@ def fixed_threshold(value: float) -> Threshold:
     if not np.isfinite(value):
         raise ValueError(f"value is {value}, but a threshold is a finite number: give one.")
     reason = f"The threshold {value:.3g} was given."
-    return Threshold(float(value), "fixed", False, np.nan, reason)
+    return Threshold(float(value), "fixed", False, np.nan, reason, f"threshold {value:.3g}")
 
 
 def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.bool_]:
@@ -147,10 +168,42 @@ def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.b
     return score < threshold.value
 
 
-def _count(scores: NDArray[np.float64], centre: float, width: float) -> int:
-    return int(np.count_nonzero(np.abs(scores - centre) <= width / 2))
+class _Valley(NamedTuple):
+    centre: float
+    width: float
+    count: int
+    mode: float
+    mode_count: int
+    p_value: float
 
 
-def _refused(value: float, p_value: float, finding: str) -> Threshold:
-    reason = f"{finding[0].upper()}{finding[1:]}, so nothing is called anomalous."
-    return Threshold(value, "otsu", True, p_value, reason)
+def _valley(scores: NDArray[np.float64], value: float) -> _Valley:
+    """Return the most significant valley of sorted scores, the nearest to ``value`` of equals."""
+    lower, upper = scores[scores < value], scores[scores >= value]
+    width = float(upper.mean() - lower.mean()) / 4
+    centres = np.arange(scores[0], upper.mean() + width / 16, width / _STEPS_PER_WINDOW)
+    counts = np.searchsorted(scores, centres + width / 2, "right")
+    counts -= np.searchsorted(scores, centres - width / 2)
+    # The fullest of the windows that end where the window begins, or below.
+    modes = np.maximum.accumulate(counts)[:-_STEPS_PER_WINDOW]
+    valleys = counts[_STEPS_PER_WINDOW:]
+    logarithms = binom.logcdf(valleys, valleys + modes, 0.5)
+    best = np.flatnonzero(logarithms == logarithms.min())
+    best = best[np.argmin(np.abs(centres[best + _STEPS_PER_WINDOW] - value))]
+    valley = best + _STEPS_PER_WINDOW
+    windows = float(upper.mean() - scores[0]) / width
+    return _Valley(
+        centre=float(centres[valley]),
+        width=width,
+        count=int(counts[valley]),
+        mode=float(centres[np.argmax(counts[: best + 1])]),
+        mode_count=int(modes[best]),
+        p_value=min(1.0, windows * float(np.exp(logarithms[best]))),
+    )
+
+
+def _refused(
+    value: float, p_value: float, finding: str, label: str, way_out: str = ""
+) -> Threshold:
+    reason = f"{finding[0].upper()}{finding[1:]}, so nothing is called anomalous{way_out}."
+    return Threshold(value, "otsu", True, p_value, reason, f"no threshold: {label}")

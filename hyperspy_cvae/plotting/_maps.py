@@ -28,8 +28,6 @@ _NOT_JUDGED = "#d9d9d9"
 
 _LENGTHS = {"m", "mm", "um", "µm", "μm", "nm", "pm", "Å", "A", "angstrom", "micron"}
 _SHOWN_PERCENTILES = (0.5, 99.5)
-_LARGEST_PROBABILITY = 0.05
-_LARGEST_SHARE = 0.25
 
 
 def plot_maps(
@@ -411,11 +409,10 @@ def _draw_histogram(
     top = np.histogram(pcc[judged], bins)[0].max()
     # Twice the range of the bars on the log axis, so that text has room above most of them.
     axes.set_ylim(0.7, 4.0 * max(top, 2))
-    label = _threshold_label(pcc, threshold)
     if np.isfinite(threshold.value):
         axes.axvline(threshold.value, **_threshold_line(threshold))
     axes.annotate(
-        label,
+        threshold.label,
         (0.03, 0.96),
         xycoords="axes fraction",
         ha="left",
@@ -439,20 +436,6 @@ def _bins(pcc: FloatArray) -> FloatArray:
 def _threshold_line(threshold: Threshold) -> dict[str, Any]:
     style = (0, (4, 3)) if threshold.unimodal else "solid"
     return {"color": "black", "lw": 1.1, "ls": style}
-
-
-def _threshold_label(pcc: FloatArray, threshold: Threshold) -> str:
-    if not threshold.unimodal:
-        name = "Otsu's threshold" if threshold.method == "otsu" else "threshold"
-        return f"{name} {threshold.value:.3g}"
-    finite = pcc[np.isfinite(pcc)]
-    if np.isnan(threshold.p_value):
-        all_equal = finite.size > 0 and np.ptp(finite) <= 1e-9 * np.abs(finite).max()
-        return f"no threshold: {'all pixels are equal' if all_equal else 'too few pixels'}"
-    share = np.count_nonzero(finite < threshold.value) / max(1, finite.size)
-    if threshold.p_value <= _LARGEST_PROBABILITY and share > _LARGEST_SHARE:
-        return "no threshold: too many pixels below"
-    return "no threshold: no valley"
 
 
 def _share(pcc: FloatArray, mask: BoolArray) -> str:

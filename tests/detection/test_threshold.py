@@ -165,7 +165,7 @@ def test_scale_and_offset_do_not_matter() -> None:
     score, _ = with_minority(7103, 2500, 0.05, 0.6, 0.05)
     for threshold in (otsu_threshold(score), otsu_threshold(1024 * (score - 4))):
         assert not threshold.unimodal
-        assert threshold.p_value == otsu_threshold(score).p_value
+        assert threshold.p_value == pytest.approx(otsu_threshold(score).p_value, rel=1e-6)
 
 
 def test_too_large_a_minority_is_refused() -> None:
@@ -228,13 +228,42 @@ def test_any_dtype() -> None:
 def test_reason_reports_the_counts() -> None:
     score, _ = with_minority(7108, 2500, 0.05, 0.55, 0.05)
     threshold = otsu_threshold(score)
-    sentence = (
-        r"in a valley below 95\.0% of the scores: (\d+) scores around it against (\d+) around"
+    counts = re.search(
+        r"in a valley below 95\.0% of the scores: (\d+) scores around (\S+) against (\d+) around "
+        r"(\S+) \(p",
+        threshold.reason,
     )
-    counts = re.search(sentence, threshold.reason)
     assert counts is not None
-    valley, mode = (int(count) for count in counts.groups())
-    assert threshold.p_value == binom.cdf(valley, valley + mode, 0.5)
+    valley, mode = int(counts[1]), int(counts[3])
+    lower, upper = score[score < threshold.value], score[score >= threshold.value]
+    width = (upper.mean() - lower.mean()) / 4
+    for count, centre in ((valley, float(counts[2])), (mode, float(counts[4]))):
+        # The centre is given to three digits.
+        narrow = np.count_nonzero(np.abs(score - centre) < width / 2 - 0.002)
+        assert narrow <= count <= np.count_nonzero(np.abs(score - centre) < width / 2 + 0.002)
+    windows = (upper.mean() - score.min()) / width
+    expected = windows * binom.cdf(valley, valley + mode, 0.5)
+    assert threshold.p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_valley_elsewhere_is_named() -> None:
+    score, truth = with_minority(7109, 36864, 0.005, 0.75, 0.03)
+    threshold = otsu_threshold(score)
+    assert threshold.unimodal
+    valley = re.search(r"threshold=(\S+) would cut there\.$", threshold.reason)
+    assert valley is not None
+    assert f1(anomalous(score, fixed_threshold(float(valley[1]))), truth) > 0.95
+
+
+def test_minority_of_two_kinds_is_found() -> None:
+    """Anomalies in two domains score differently, so that their scores have no single mode."""
+    for seed in SEEDS[:5]:
+        score, truth = with_minority(seed, 36864, 0.016, 0.52, 0.04)
+        kind = truth & (np.arange(truth.size) % 2 == 0)
+        score[kind] += 0.15
+        threshold = otsu_threshold(score)
+        assert not threshold.unimodal
+        assert f1(anomalous(score, threshold), truth) > 0.95
 
 
 def test_fixed_threshold() -> None:
