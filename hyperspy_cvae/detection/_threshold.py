@@ -1,7 +1,6 @@
 """Thresholds that part anomalous pixels from the bulk, and the case where none should."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +167,8 @@ def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.b
     return score < threshold.value
 
 
-class _Valley(NamedTuple):
+@dataclass(frozen=True)
+class _Valley:
     centre: float
     width: float
     count: int

@@ -76,8 +76,14 @@ class AnomalyMaps:
     def _lowest(self) -> float:
         return float(np.nanmin(self.pcc.data))
 
-    def plot(self) -> Figure:
-        """Plot the sum image, the PCC map with the mask outlined, and the PCC's histogram."""
+    def plot(self) -> None:
+        """Plot the sum image, the PCC map with the mask outlined, and the PCC's histogram.
+
+        The figure is pyplot's current one afterwards, ``matplotlib.pyplot.gcf()``.
+        """
+        self._figure()
+
+    def _figure(self) -> Figure:
         from hyperspy_cvae.plotting import plot_maps
         from hyperspy_cvae.signals._arrays import map_scale
 
@@ -131,7 +137,7 @@ class AnomalyMaps:
         folder.mkdir(parents=True, exist_ok=True)
         self.pcc.save(paths[0], overwrite=True)
         self.mask.save(paths[1], overwrite=True)
-        figure = self.plot()
+        figure = self._figure()
         figure.savefig(paths[2], dpi=150)
         plt.close(figure)
         return paths
