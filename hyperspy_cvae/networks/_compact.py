@@ -43,7 +43,7 @@ class CompactConfig:
 
     latent: int = 48
     code: int = 3
-    code_noise: float = 0.1
+    code_noise: float = 0.2
     components: int = 24
     features: tuple[int, int, int] = (32, 64, 96)
     mixture: int = 96
