@@ -32,7 +32,7 @@ class Detector:
     >>> counting = Detector(dose=5, gain=1, read_noise=0, dark=0, correlation=0)
     """
 
-    dose: float = 54.0
+    dose: float = 42.0
     gain: float = 2.0
     read_noise: float = 1.0
     dark: float = 0.2

@@ -8,8 +8,8 @@ from scipy.signal import fftconvolve
 
 from hyperspy_cvae.phantoms._types import FloatArray
 
-_L3_WIDTH = 1.4
-_L2_WIDTH = 2.0
+_L3_WIDTH = 2.0
+_L2_WIDTH = 2.6
 _PLASMON_ENERGY = 22.0
 _PLASMON_WIDTH = 6.0
 _MARGIN = 5 * _PLASMON_ENERGY

@@ -57,7 +57,7 @@ class TrainingConfig:
     likelihood_weight: float | Literal["auto"] = "auto"
     warm_up: float = 0.3
     held_out: float = 0.02
-    patience: int = 20
+    patience: int = 45
     left_out: float = 0.05
     corruption: float = 1.0
     gradient_clip: float = 1.0
