@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hyperspy_cvae.networks._cvae import CVAENetwork
 
 _GROUPS = 8
+_SHIFTS = 6  # to either side; between them spectra are interpolated
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class CompactConfig:
     code_noise
         Standard deviation of the noise that is added to the code, whose numbers lie between -1
         and 1, while training: it bounds the information that passes.
+    drift
+        Farthest that the energy axis may have drifted in a row, as a fraction of the axis.
     components
         Spectral components of the first and the last layer.
     features
@@ -43,7 +45,8 @@ class CompactConfig:
 
     latent: int = 48
     code: int = 3
-    code_noise: float = 0.2
+    code_noise: float = 0.1
+    drift: float = 0.01
     components: int = 24
     features: tuple[int, int, int] = (32, 64, 96)
     mixture: int = 96
@@ -63,7 +66,17 @@ class CompactNetwork(CVAENetwork):
         self.rows, self.columns, channels = shape
         components = min(config.components, channels)
         first, second, third = config.features
+        self.farthest = max(1, round(config.drift * channels))
+        self.spacing = math.ceil(self.farthest / _SHIFTS)
         self.spectral = nn.Linear(channels, components)
+        self.to_drift = nn.Sequential(
+            nn.Conv1d(components, 32, 5, padding=2),
+            nn.SiLU(),
+            nn.Conv1d(32, 32, 5, padding=2),
+            nn.SiLU(),
+            nn.Conv1d(32, 1, 1),
+            nn.Tanh(),
+        )
         self.convolutions = nn.Sequential(
             *_convolution(components, first, 1),
             *_convolution(first, second, 2),
@@ -129,23 +142,49 @@ class CompactNetwork(CVAENetwork):
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
+        row = (intensities.sum(2) / total.sum(2)) @ self.spectral.weight.T + self.spectral.bias
+        drift = self.to_drift(row.transpose(1, 2)).squeeze(1)
         # Divided after the product, which is far smaller than the shard.
-        components = functional.linear(intensities, self.spectral.weight) / total
+        weight = self._drifted(self.spectral.weight, drift)
+        components = torch.einsum("brce,brke->brck", intensities, weight) / total
         components = (components + self.spectral.bias).permute(0, 3, 1, 2)
         mean, log_variance = self.to_latent(self.convolutions(components)).chunk(2, dim=1)
-        return mean, log_variance, self.to_code(components).permute(0, 2, 3, 1)
+        kind = self.to_code(components).permute(0, 2, 3, 1)
+        drift = drift[:, :, None, None].expand(-1, -1, self.columns, -1)
+        return mean, log_variance, torch.cat([kind, drift], -1)
 
     def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
         assert code is not None
+        kind, drift = code[..., :-1], code[:, :, 0, -1]
         if self.training:
-            code = code + self.config.code_noise * torch.randn_like(code)
+            kind = kind + self.config.code_noise * torch.randn_like(kind)
         features = (
-            self.of_code(code.permute(0, 3, 1, 2))
+            self.of_code(kind.permute(0, 3, 1, 2))
             + self.of_row(latent)
             + self.of_column(latent)
             + self.of_surroundings(latent)
         )
-        return self.spectrum(self.compose(features).permute(0, 2, 3, 1))
+        components = self.compose(features).permute(0, 2, 3, 1)
+        spectra = torch.cat([self.spectrum.weight, self.spectrum.bias[:, None]], 1).T
+        one = torch.ones_like(components[..., :1])
+        return torch.cat([components, one], -1) @ self._drifted(spectra, drift)
+
+    def _drifted(self, spectra: Tensor, drift: Tensor) -> Tensor:
+        """Return spectra ``(n, energy)`` as they are in each row, ``(batch, rows, n, energy)``.
+
+        Cubic convolution interpolates between whole shifts (R. G. Keys, IEEE Trans. Acoust. 29
+        (1981) 1153); beyond the axis a spectrum goes on as it ends.
+        """
+        steps = math.ceil(self.farthest / self.spacing) + 1
+        reach = steps * self.spacing
+        padded = nn.functional.pad(spectra, (reach, reach), mode="replicate")
+        shifted = padded.unfold(-1, spectra.shape[-1], self.spacing)
+        whole = torch.arange(steps, -steps - 1, -1, dtype=drift.dtype, device=drift.device)
+        distance = (self.farthest / self.spacing * drift[..., None] - whole).abs()
+        near = (1.5 * distance - 2.5) * distance.square() + 1
+        far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
+        share = torch.where(distance < 1, near, torch.where(distance < 2, far, 0))
+        return torch.einsum("brs,nse->brne", share, shifted)
 
 
 def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:

@@ -172,7 +172,9 @@ class _Training:
         self.steps = steps_per_epoch((rows, columns), shape, config)
         self.optimiser: torch.optim.Optimizer
         if config.schedule == "onecycle":
-            self.optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate)
+            self.optimiser = torch.optim.AdamW(
+                network.parameters(), config.learning_rate, fused=device.type != "mps"
+            )
             self.cycle = torch.optim.lr_scheduler.OneCycleLR(
                 self.optimiser, config.learning_rate, total_steps=config.epochs * self.steps
             )

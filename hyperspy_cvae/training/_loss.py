@@ -36,15 +36,18 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, target: Tensor, logits: Tensor) -> Tensor:
-        log_probability = torch.log_softmax(logits, -1)
-        context.save_for_backward(target, log_probability)
-        return -torch.linalg.vecdot(target, log_probability)
+        probability = torch.softmax(logits, -1)
+        largest, channel = probability.max(-1, keepdim=True)
+        normalisation = (logits.gather(-1, channel) - largest.log()).squeeze(-1)
+        total = target.sum(-1)
+        context.save_for_backward(target, probability, total)
+        return total * normalisation - torch.einsum("...e,...e->...", target, logits)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        target, log_probability = context.saved_tensors
-        departure = log_probability.exp().mul_(target.sum(-1, keepdim=True)).sub_(target)
-        return None, departure.mul_(gradient.unsqueeze(-1))
+        target, probability, total = context.saved_tensors
+        departure = probability * (total * gradient).unsqueeze(-1)
+        return None, departure.addcmul_(target, gradient.unsqueeze(-1), value=-1)
 
 
 def entropy(target: Tensor) -> Tensor:

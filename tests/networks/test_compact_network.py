@@ -100,11 +100,38 @@ def test_code_is_bounded_and_noisy_only_in_training() -> None:
     shards = 1e4 * torch.rand(1, 6, 6, 40)
     with torch.no_grad():
         latent, _, code = network.encode(shards)
-        assert code.shape == (1, 6, 6, 2)
+        assert code.shape == (1, 6, 6, 3)  # and the drift of the row
         assert code.abs().max() <= 1
         torch.testing.assert_close(network.decode(latent, code), network.decode(latent, code))
         network.train()
         assert (network.decode(latent, code) != network.decode(latent, code)).any()
+
+
+@pytest.mark.parametrize("channels", [100, 1312, 4096])
+def test_drift_moves_a_row_along_the_energy_axis(channels: int) -> None:
+    """Shifts of whole and broken channels, against the line moved in closed form."""
+    network = CompactNetwork((5, 2, channels), CompactConfig(latent=2)).double()
+    energy = torch.arange(channels, dtype=torch.float64)
+    width = 3 + network.farthest  # no sharper than an edge is beside the drift
+
+    def line(shift: Tensor) -> Tensor:
+        return torch.exp(-0.5 * ((energy - channels / 2 - shift) / width) ** 2)
+
+    drift = torch.tensor([[-1.0, -0.4, 0.0, 0.23, 1.0]], dtype=torch.float64)
+    moved = network._drifted(line(torch.zeros(1))[None], drift)[0, :, 0]
+    assert network.farthest == max(1, round(0.01 * channels))
+    torch.testing.assert_close(moved, line(network.farthest * drift.T), rtol=0, atol=2e-3)
+    assert torch.equal(moved[2], line(torch.zeros(1)))
+
+
+def test_drift_is_one_for_a_row() -> None:
+    network = _adapted((6, 4, 40))
+    with torch.no_grad():
+        code = network.encode(100 * torch.rand(2, 6, 4, 40))[2]
+    drift = code[..., -1]
+    assert torch.equal(drift, drift[:, :, :1].expand_as(drift))
+    assert drift.std() > 0
+    assert drift.abs().max() <= 1
 
 
 def test_adapted_layers_span_the_bulk() -> None:

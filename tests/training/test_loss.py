@@ -221,7 +221,9 @@ def test_gradient_in_every_parameter_against_finite_differences(
         # Along the gradient the difference is largest, along a random direction all entries count.
         for direction in (parameter.grad.clone(), torch.randn_like(parameter)):
             direction /= direction.norm()
-            step = 1e-7  # few activations cross zero within it
+            # Few of the published network's activations cross zero within so small a step; the
+            # compact one is smooth, and a larger step loses fewer digits.
+            step = 1e-7 if name == "paper" else 1e-6
             with torch.no_grad():
                 parameter += step * direction
                 above = loss().item()
