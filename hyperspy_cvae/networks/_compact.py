@@ -18,11 +18,11 @@ class CompactConfig:
 
     Its first 3D convolution spans the whole energy axis and one pixel, and starts at the
     principal components of the bulk; the others span neighbouring pixels. The decoder puts a
-    pixel's spectrum together from what the latent vector of the shard says of the pixel's row
-    (the energy drift of a scan goes by rows), of its column and of its surroundings, and from a
-    code of a few noisy numbers that tells which kind of bulk the pixel is (a domain wall is
-    sharper than any latent vector can say). The code is narrow, so that little of what is not bulk
-    passes.
+    pixel's spectrum together from what the latent vector of the shard says of the pixel's row, of
+    its column and of its surroundings, and from a code of a few noisy numbers that tells which
+    kind of bulk the pixel is (a domain wall is sharper than any latent vector can say). The code
+    is narrow, so that little of what is not bulk passes. First and last layer are moved along the
+    energy axis by the drift of each row, which the row's mean spectrum tells.
 
     Parameters
     ----------
