@@ -59,10 +59,11 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
     largest count :math:`M` of a window below. If the scores have one mode and it belongs to the
     bulk, their density rises towards it, so that :math:`V` is expected to be at least :math:`M`;
     the probability of a count of :math:`V` or less were both equally likely is
-    :math:`P(i \le V)` for :math:`i \sim \mathrm{Binomial}(V + M, 1/2)`. The valley is the window
-    for which it is smallest. The p-value is that times the number of windows that fit between
-    the lowest score and :math:`m_1` (Bonferroni). It takes scores for independent; smoothed maps
-    have fewer independent scores than pixels.
+    :math:`P(i \le V)` for :math:`i \sim \mathrm{Binomial}(V + M, 1/2)`. The p-value is that times
+    the number of windows that fit between the lowest score and :math:`m_1` (Bonferroni). It takes
+    scores for independent; smoothed maps have fewer independent scores than pixels. A valley is
+    the emptiest of neighbouring windows that meet the conditions below; if there are several, the
+    one nearest to the threshold counts.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
         return _refused(value, np.nan, finding, "too few pixels")
 
     lower = np.searchsorted(finite, value)
-    valley = _valley(finite, value)
+    valley = _valley(finite, value, alpha)
     share = lower / finite.size
     counts = (
         f"{valley.count} scores around {valley.centre:.3g} against {valley.mode_count} around "
@@ -177,28 +178,32 @@ class _Valley:
     p_value: float
 
 
-def _valley(scores: NDArray[np.float64], value: float) -> _Valley:
-    """Return the most significant valley of sorted scores, the nearest to ``value`` of equals."""
+def _valley(scores: NDArray[np.float64], value: float, alpha: float) -> _Valley:
+    """Return the valley nearest to ``value`` of those in sorted scores, or what comes nearest."""
     lower, upper = scores[scores < value], scores[scores >= value]
     width = float(upper.mean() - lower.mean()) / 4
-    centres = np.arange(scores[0], upper.mean() + width / 16, width / _STEPS_PER_WINDOW)
-    counts = np.searchsorted(scores, centres + width / 2, "right")
-    counts -= np.searchsorted(scores, centres - width / 2)
+    all_centres = np.arange(scores[0], upper.mean() + width / 16, width / _STEPS_PER_WINDOW)
+    all_counts = np.searchsorted(scores, all_centres + width / 2, "right")
+    all_counts -= np.searchsorted(scores, all_centres - width / 2)
     # The fullest of the windows that end where the window begins, or below.
-    modes = np.maximum.accumulate(counts)[:-_STEPS_PER_WINDOW]
-    valleys = counts[_STEPS_PER_WINDOW:]
-    logarithms = binom.logcdf(valleys, valleys + modes, 0.5)
-    best = np.flatnonzero(logarithms == logarithms.min())
-    best = best[np.argmin(np.abs(centres[best + _STEPS_PER_WINDOW] - value))]
-    valley = best + _STEPS_PER_WINDOW
+    modes = np.maximum.accumulate(all_counts)[:-_STEPS_PER_WINDOW]
+    centres, counts = all_centres[_STEPS_PER_WINDOW:], all_counts[_STEPS_PER_WINDOW:]
     windows = float(upper.mean() - scores[0]) / width
+    p_values = np.minimum(1.0, windows * binom.cdf(counts, counts + modes, 0.5))
+    empty = (p_values <= alpha) & (counts <= _FULLEST_VALLEY * modes)
+    if not empty.any():
+        empty = p_values == p_values.min()
+    found = np.flatnonzero(empty)
+    valleys = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    bottoms = np.concatenate([each[counts[each] == counts[each].min()] for each in valleys])
+    valley = bottoms[np.argmin(np.abs(centres[bottoms] - value))]
     return _Valley(
         centre=float(centres[valley]),
         width=width,
         count=int(counts[valley]),
-        mode=float(centres[np.argmax(counts[: best + 1])]),
-        mode_count=int(modes[best]),
-        p_value=min(1.0, windows * float(np.exp(logarithms[best]))),
+        mode=float(all_centres[np.argmax(all_counts == modes[valley])]),
+        mode_count=int(modes[valley]),
+        p_value=float(p_values[valley]),
     )
 
 

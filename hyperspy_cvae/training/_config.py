@@ -44,6 +44,9 @@ class TrainingConfig:
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
+    corrupted_weight
+        Weight in the loss of spectra inside corrupted discs, beside 1 for the others: they are few,
+        and what they teach would otherwise count little.
     gradient_clip
         Largest norm of the gradient.
     """
@@ -60,6 +63,7 @@ class TrainingConfig:
     patience: int = 45
     left_out: float = 0.05
     corruption: float = 1.0
+    corrupted_weight: float = 8.0
     gradient_clip: float = 1.0
 
 

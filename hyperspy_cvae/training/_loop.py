@@ -238,7 +238,8 @@ class _Training:
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
             intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
             target = normalise(intensities)
-            shown = corrupt(intensities, self.random, config.corruption)
+            shown, touched = corrupt(intensities, self.random, config.corruption)
+            weight = torch.where(touched.to(weight.device), config.corrupted_weight, 1) * weight
             logits, mean, log_variance = self.network(shown)
             loss = cvae_loss(
                 target,
