@@ -44,14 +44,11 @@ class TrainingConfig:
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
-    corrupted_weight
-        Weight in the loss of spectra inside corrupted discs, beside 1 for the others: they are few,
-        and what they teach would otherwise count little.
     gradient_clip
         Largest norm of the gradient.
     """
 
-    epochs: int = 90
+    epochs: int = 80
     fewest_shards: int = 32
     batch_size: int = 4
     learning_rate: float = 2e-3
@@ -60,10 +57,9 @@ class TrainingConfig:
     likelihood_weight: float | Literal["auto"] = "auto"
     warm_up: float = 0.3
     held_out: float = 0.02
-    patience: int = 45
+    patience: int = 40
     left_out: float = 0.05
     corruption: float = 1.0
-    corrupted_weight: float = 8.0
     gradient_clip: float = 1.0
 
 

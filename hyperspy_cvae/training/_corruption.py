@@ -12,9 +12,7 @@ _FINE = 1 / 200  # of the energy axis: the scale on which an edge has structure
 _AT_STRUCTURE = 0.5  # of the windows
 
 
-def corrupt(
-    intensities: Tensor, random: np.random.Generator, fraction: float
-) -> tuple[Tensor, Tensor]:
+def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -> Tensor:
     """Return shards in which random discs are corrupted in random windows of energy.
 
     A denoising autoencoder is trained to return the uncorrupted shard, so that it relies on what
@@ -33,16 +31,8 @@ def corrupt(
         Source of the draw.
     fraction
         Fraction of the shards that are corrupted.
-
-    Returns
-    -------
-    corrupted
-        Shards as they are shown to the network.
-    touched
-        Where they are corrupted, boolean ``(batch, rows, columns)``.
     """
     corrupted = intensities.clone()
-    touched = torch.zeros(intensities.shape[:3], dtype=torch.bool)
     batch, rows, columns, channels = intensities.shape
     structure = _structure(intensities)
     row, column = np.indices((rows, columns))
@@ -62,8 +52,7 @@ def corrupt(
                     spectra[:, window], intensities[tuple(other)][window], channels, random
                 )
                 corrupted[shard][disc] = spectra
-                touched[shard] |= disc
-    return corrupted, touched
+    return corrupted
 
 
 def _structure(intensities: Tensor) -> NDArray[np.float64]:

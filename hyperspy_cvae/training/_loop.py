@@ -238,8 +238,7 @@ class _Training:
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
             intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
             target = normalise(intensities)
-            shown, touched = corrupt(intensities, self.random, config.corruption)
-            weight = torch.where(touched.to(weight.device), config.corrupted_weight, 1) * weight
+            shown = corrupt(intensities, self.random, config.corruption)
             logits, mean, log_variance = self.network(shown)
             loss = cvae_loss(
                 target,
