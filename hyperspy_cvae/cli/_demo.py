@@ -61,7 +61,7 @@ class Size:
     epochs: int | None = None
 
 
-FULL = Size((144, 144), 665.0)
+FULL = Size((144, 144), 515.0)  # from before O K, which tells what kind of bulk a pixel is
 QUICK = Size((96, 96), 680.0)
 
 
