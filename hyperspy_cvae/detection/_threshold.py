@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 from scipy.stats import binom
 from skimage.filters import threshold_otsu
 
@@ -62,8 +63,8 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
     :math:`P(i \le V)` for :math:`i \sim \mathrm{Binomial}(V + M, 1/2)`. The p-value is that times
     the number of windows that fit between the lowest score and :math:`m_1` (Bonferroni). It takes
     scores for independent; smoothed maps have fewer independent scores than pixels. A valley is
-    the emptiest of neighbouring windows that meet the conditions below; if there are several, the
-    one nearest to the threshold counts.
+    a window that meets the conditions below and is the emptiest within its width to either side;
+    if there are several, the one nearest to the threshold counts.
 
     Parameters
     ----------
@@ -193,10 +194,9 @@ def _valley(scores: NDArray[np.float64], value: float, alpha: float) -> _Valley:
     empty = (p_values <= alpha) & (counts <= _FULLEST_VALLEY * modes)
     if not empty.any():
         empty = p_values == p_values.min()
-    found = np.flatnonzero(empty)
-    valleys = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
-    bottoms = np.concatenate([each[counts[each] == counts[each].min()] for each in valleys])
-    valley = bottoms[np.argmin(np.abs(centres[bottoms] - value))]
+    bottom = counts == minimum_filter1d(counts, 2 * _STEPS_PER_WINDOW + 1)
+    valleys = np.flatnonzero(empty & bottom) if (empty & bottom).any() else np.flatnonzero(empty)
+    valley = valleys[np.argmin(np.abs(centres[valleys] - value))]
     return _Valley(
         centre=float(centres[valley]),
         width=width,

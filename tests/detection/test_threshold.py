@@ -255,12 +255,13 @@ def test_valley_elsewhere_is_named() -> None:
     assert f1(anomalous(score, fixed_threshold(float(valley[1]))), truth) > 0.95
 
 
-def test_minority_of_two_kinds_is_found() -> None:
-    """Anomalies in two domains score differently, so that their scores have no single mode."""
+@pytest.mark.parametrize(("mean", "distance"), [(0.52, 0.15), (0.35, 0.3)])
+def test_minority_of_two_kinds_is_found(mean: float, distance: float) -> None:
+    """Anomalies in two domains score differently, with or without a gap between them."""
     for seed in SEEDS[:5]:
-        score, truth = with_minority(seed, 36864, 0.016, 0.52, 0.04)
+        score, truth = with_minority(seed, 36864, 0.016, mean, 0.04)
         kind = truth & (np.arange(truth.size) % 2 == 0)
-        score[kind] += 0.15
+        score[kind] += distance
         threshold = otsu_threshold(score)
         assert not threshold.unimodal
         assert f1(anomalous(score, threshold), truth) > 0.95
