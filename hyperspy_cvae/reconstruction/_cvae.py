@@ -20,6 +20,7 @@ from hyperspy_cvae.networks import (
     network_name,
 )
 from hyperspy_cvae.preprocessing import Preprocessing
+from hyperspy_cvae.reconstruction._doubt import doubt
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.shards import blend, shard_size, starts
 from hyperspy_cvae.training import (
@@ -27,6 +28,8 @@ from hyperspy_cvae.training import (
     TrainingConfig,
     check_cost,
     choose_device,
+    energy_bands,
+    hide,
     train,
 )
 
@@ -167,7 +170,9 @@ class CVAE:
         """Return the counts of a cube as the bulk would give them.
 
         Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
-        (eq. 2), blended over overlapping shards.
+        (eq. 2), blended over overlapping shards. Where a band of energies does not fit within the
+        noise, it is reconstructed again from the rest of the spectrum, of which it is hidden: a
+        network that is shown something foreign follows it a little.
 
         Parameters
         ----------
@@ -208,12 +213,40 @@ class CVAE:
         intensities, (offset, scale) = self.config.preprocessing.apply(_take(cube, channels))
         spectra = blend(self._shards(network, intensities, shape), intensities.shape)
         spectra *= intensities.sum(-1, keepdims=True)
+        if self.config.training.hidden:
+            spectra = self._look_again(network, intensities, spectra, shape)
         spectra *= np.float32(scale)
         spectra += np.float32(offset)
         if not channels.all():
             everything = np.full(cube.shape, np.nan, np.float32)
             everything[..., channels] = spectra
             return everything
+        return spectra
+
+    def _look_again(
+        self,
+        network: CVAENetwork,
+        intensities: NDArray[np.float32],
+        first: NDArray[np.float32],
+        shape: tuple[int, int],
+    ) -> NDArray[np.float32]:
+        """Replace what does not fit by what the rest of the spectrum lets expect."""
+        doubts = [
+            (band, share, doubt(intensities[..., band], first[..., band]))
+            for band, share in energy_bands(intensities.shape[2])
+        ]
+        typical = torch.from_numpy(intensities.mean((0, 1))).to(self.device)
+        spectra = first.copy()
+        for band, share, doubted in doubts:
+            where = doubted > 0
+            if where.any():
+                shards = self._shards(network, intensities, shape, where, (band, typical))
+                again = blend(shards, first[..., band].shape, where)
+                again *= intensities.sum(-1, keepdims=True)
+                spectra[..., band] += doubted[..., np.newaxis] * share * (again - first[..., band])
+        changed = np.any([doubted > 0 for _, _, doubted in doubts], axis=0)
+        total = spectra[changed].sum(-1, keepdims=True)
+        spectra[changed] *= first[changed].sum(-1, keepdims=True) / np.where(total > 0, total, 1)
         return spectra
 
     def latent(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -287,27 +320,42 @@ class CVAE:
         return self._network, self.shape, self.channels
 
     def _batches(
-        self, intensities: NDArray[np.float32], shape: tuple[int, int], step: tuple[int, int]
+        self,
+        intensities: NDArray[np.float32],
+        shape: tuple[int, int],
+        step: tuple[int, int],
+        where: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
+        rows, columns = shape
         corners = [
             (int(row), int(column))
-            for row in starts(intensities.shape[0], shape[0], step[0])
-            for column in starts(intensities.shape[1], shape[1], step[1])
+            for row in starts(intensities.shape[0], rows, step[0])
+            for column in starts(intensities.shape[1], columns, step[1])
+            if where is None or where[row : row + rows, column : column + columns].any()
         ]
         cube = torch.from_numpy(intensities)
         with torch.no_grad():
             for first in range(0, len(corners), _BATCH):
                 batch = corners[first : first + _BATCH]
-                shards = [cube[r : r + shape[0], c : c + shape[1]] for r, c in batch]
+                shards = [cube[r : r + rows, c : c + columns] for r, c in batch]
                 yield batch, torch.stack(shards).to(self.device)
 
     def _shards(
-        self, network: CVAENetwork, intensities: NDArray[np.float32], shape: tuple[int, int]
+        self,
+        network: CVAENetwork,
+        intensities: NDArray[np.float32],
+        shape: tuple[int, int],
+        where: NDArray[np.bool_] | None = None,
+        hidden: tuple[slice, torch.Tensor] | None = None,
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+        """Reconstruct shards, those with a pixel of ``where``; of a hidden band only the band."""
         rows, columns = (max(1, round(n * (1 - self.config.overlap))) for n in shape)
-        for corners, shards in self._batches(intensities, shape, (rows, columns)):
-            spectra = torch.softmax(network(shards)[0], dim=-1).cpu().numpy()
-            for (row, column), shard in zip(corners, spectra, strict=True):
+        for corners, shards in self._batches(intensities, shape, (rows, columns), where):
+            shown = shards if hidden is None else hide(shards, *hidden)
+            spectra = torch.softmax(network(shown)[0], dim=-1)
+            if hidden is not None:
+                spectra = spectra[..., hidden[0]]
+            for (row, column), shard in zip(corners, spectra.cpu().numpy(), strict=True):
                 yield row, column, shard
 
     def _content(self) -> tuple[modelfile.Arrays, dict[str, Any]]:
