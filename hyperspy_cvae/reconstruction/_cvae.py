@@ -20,15 +20,14 @@ from hyperspy_cvae.networks import (
     network_name,
 )
 from hyperspy_cvae.preprocessing import Preprocessing
-from hyperspy_cvae.reconstruction._doubt import doubt
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
+from hyperspy_cvae.reconstruction._second_look import second_look
 from hyperspy_cvae.shards import blend, shard_size, starts
 from hyperspy_cvae.training import (
     History,
     TrainingConfig,
     check_cost,
     choose_device,
-    energy_bands,
     hide,
     train,
 )
@@ -214,39 +213,20 @@ class CVAE:
         spectra = blend(self._shards(network, intensities, shape), intensities.shape)
         spectra *= intensities.sum(-1, keepdims=True)
         if self.config.training.hidden:
-            spectra = self._look_again(network, intensities, spectra, shape)
+            typical = torch.from_numpy(intensities.mean((0, 1))).to(self.device)
+
+            def from_the_rest(band: slice, where: NDArray[np.bool_]) -> NDArray[np.float32]:
+                shards = self._shards(network, intensities, shape, where, (band, typical))
+                size = (*intensities.shape[:2], band.stop - band.start)
+                return blend(shards, size, where) * intensities.sum(-1, keepdims=True)
+
+            spectra = second_look(intensities, spectra, from_the_rest)
         spectra *= np.float32(scale)
         spectra += np.float32(offset)
         if not channels.all():
             everything = np.full(cube.shape, np.nan, np.float32)
             everything[..., channels] = spectra
             return everything
-        return spectra
-
-    def _look_again(
-        self,
-        network: CVAENetwork,
-        intensities: NDArray[np.float32],
-        first: NDArray[np.float32],
-        shape: tuple[int, int],
-    ) -> NDArray[np.float32]:
-        """Replace what does not fit by what the rest of the spectrum lets expect."""
-        doubts = [
-            (band, share, doubt(intensities[..., band], first[..., band]))
-            for band, share in energy_bands(intensities.shape[2])
-        ]
-        typical = torch.from_numpy(intensities.mean((0, 1))).to(self.device)
-        spectra = first.copy()
-        for band, share, doubted in doubts:
-            where = doubted > 0
-            if where.any():
-                shards = self._shards(network, intensities, shape, where, (band, typical))
-                again = blend(shards, first[..., band].shape, where)
-                again *= intensities.sum(-1, keepdims=True)
-                spectra[..., band] += doubted[..., np.newaxis] * share * (again - first[..., band])
-        changed = np.any([doubted > 0 for _, _, doubted in doubts], axis=0)
-        total = spectra[changed].sum(-1, keepdims=True)
-        spectra[changed] *= first[changed].sum(-1, keepdims=True) / np.where(total > 0, total, 1)
         return spectra
 
     def latent(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,11 +1,11 @@
 """Bands of the energy axis that a network is not shown, and has to tell from the others."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_BANDS = 8  # an edge and its fine structure fit into a band
+# On an axis of a few hundred eV an edge and its fine structure fit into a band.
+_BANDS = 8
 
 
 def energy_bands(channels: int) -> list[tuple[slice, NDArray[np.float32]]]:
@@ -52,12 +52,11 @@ def hide(intensities: Tensor, band: slice, typical: Tensor) -> Tensor:
     tensor([2., 3., 4.])
     """
     hidden = intensities.clone()
-    seen = intensities.sum(-1, keepdim=True) - intensities[..., band].sum(-1, keepdim=True)
-    seen_of_typical = typical.sum() - typical[band].sum()
-    share = (
-        typical[band] / seen_of_typical if seen_of_typical > 0 else torch.zeros_like(typical[band])
-    )
-    hidden[..., band] = seen * share
+    # Not the whole less the band, of which rounding would leave a trace.
+    hidden[..., band] = 0
+    seen_of_typical = typical[: band.start].sum() + typical[band.stop :].sum()
+    if seen_of_typical > 0:
+        hidden[..., band] = hidden.sum(-1, keepdim=True) * (typical[band] / seen_of_typical)
     return hidden
 
 

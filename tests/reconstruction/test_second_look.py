@@ -8,7 +8,7 @@ import pytest
 from hyperspy_cvae.networks import CompactConfig
 from hyperspy_cvae.phantoms import bifeo3
 from hyperspy_cvae.reconstruction import CVAE, CVAEConfig
-from hyperspy_cvae.reconstruction._doubt import doubt
+from hyperspy_cvae.reconstruction._second_look import doubt
 from hyperspy_cvae.training import TrainingConfig
 
 
