@@ -6,7 +6,8 @@ Otsu's threshold. Nothing here depends on the truth but the F1.
 
     python benchmarks/paper_table.py --mode roll --seed 2025
 
-writes a table in JSON and reStructuredText and a figure into benchmarks/results. ``--quick`` runs
+writes a table in JSON and reStructuredText, the maps of the correlation (``.npz``) and a figure into
+benchmarks/results. ``--quick`` runs
 the same on a small scan with little training, as a test that it runs.
 """
 
@@ -58,14 +59,14 @@ def main() -> None:
     window = (energy >= 690) & (energy <= 730)
     fitted_to_clean = fitted(prepare(clean.signal.data).cube, training)
     rows = []
-    row = judge(clean, clean, window, fitted_to_clean, "clean")
+    maps: dict[str, np.ndarray] = {}
+    row = judge(clean, clean, window, fitted_to_clean, "clean", maps)
     rows += [{"shift": 0.0, **entry} for entry in row]
     for shift in options.shifts:
         phantom = paper_si(shift, options.mode, seed=options.seed, **size)
-        judged = judge(phantom, clean, window, fitted_to_clean, "clean")
-        judged += judge(
-            phantom, clean, window, fitted(prepare(phantom.signal.data).cube, training), "itself"
-        )
+        judged = judge(phantom, clean, window, fitted_to_clean, "clean", maps)
+        fitted_to_itself = fitted(prepare(phantom.signal.data).cube, training)
+        judged += judge(phantom, clean, window, fitted_to_itself, "itself", maps)
         rows += [{"shift": shift, **entry} for entry in judged]
         for entry in judged:
             print(shift, entry, flush=True)
@@ -79,6 +80,7 @@ def main() -> None:
         "rows": rows,
     }
     name.with_suffix(".json").write_text(json.dumps(record, indent=1))
+    np.savez_compressed(name.with_suffix(".npz"), **maps)
     table = rst(rows, options.mode, options.seed, options.shifts)
     name.with_suffix(".rst").write_text(table)
     figure(rows, options.mode, options.shifts).savefig(name.with_suffix(".png"), dpi=150)
@@ -101,8 +103,8 @@ def fitted(cube: np.ndarray, training: TrainingConfig) -> dict[str, tuple[object
     return models
 
 
-def judge(phantom, clean, window, models, fitted_to):  # type: ignore[no-untyped-def]
-    """Return what each reconstructor finds in a phantom."""
+def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-untyped-def]
+    """Return what each reconstructor finds in a phantom, and add its map to ``maps``."""
     cube, truth = phantom.signal.data, phantom.truth.data
     entries = []
     bound = clean.bulk.data
@@ -112,6 +114,8 @@ def judge(phantom, clean, window, models, fitted_to):  # type: ignore[no-untyped
         start = time.perf_counter()
         spectra = bound if model is None else model.reconstruct(cube)
         pcc = pearson_correlation(cube[..., window], spectra[..., window])
+        shift = (phantom.description["anomaly"] or {"shift": 0.0})["shift"]
+        maps[f"{name}, fitted to {fitted_to}, {shift:g} eV"] = pcc.astype(np.float32)
         threshold = otsu_threshold(pcc)
         mask = anomalous(pcc, threshold)
         entry = {
