@@ -6,9 +6,9 @@ Otsu's threshold. Nothing here depends on the truth but the F1.
 
     python benchmarks/paper_table.py --mode roll --seed 2025
 
-writes a table in JSON and reStructuredText, the maps of the correlation (``.npz``) and a figure into
-benchmarks/results. ``--quick`` runs
-the same on a small scan with little training, as a test that it runs.
+writes a table in JSON and reStructuredText, the maps of the correlation (``.npz``) and a figure
+into benchmarks/results. ``--quick`` runs the same on a small scan with little training, as a test
+that it runs.
 """
 
 import argparse
