@@ -28,7 +28,6 @@ from hyperspy_cvae.training import (
     TrainingConfig,
     check_cost,
     choose_device,
-    hide,
     train,
 )
 
@@ -52,6 +51,8 @@ class CVAEConfig:
         Largest extent of a shard in pixels; small scans get smaller ones.
     overlap
         Fraction of a shard that neighbouring shards share in a reconstruction, 0 to below 1.
+    second_look
+        Whether a reconstruction is mended where it does not fit within the noise.
     seed
         Seed of everything that is random.
     """
@@ -61,6 +62,7 @@ class CVAEConfig:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     shard_size: int = 24
     overlap: float = 0.5
+    second_look: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -169,9 +171,9 @@ class CVAE:
         """Return the counts of a cube as the bulk would give them.
 
         Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
-        (eq. 2), blended over overlapping shards. Where a band of energies does not fit within the
-        noise, it is reconstructed again from the rest of the spectrum, of which it is hidden: a
-        network that is shown something foreign follows it a little.
+        (eq. 2), blended over overlapping shards. A network that is shown something foreign follows
+        it a little: with ``config.second_look``, what does not fit within the noise is replaced by
+        what the rest of the spectrum lets expect.
 
         Parameters
         ----------
@@ -212,15 +214,8 @@ class CVAE:
         intensities, (offset, scale) = self.config.preprocessing.apply(_take(cube, channels))
         spectra = blend(self._shards(network, intensities, shape), intensities.shape)
         spectra *= intensities.sum(-1, keepdims=True)
-        if self.config.training.hidden:
-            typical = torch.from_numpy(intensities.mean((0, 1))).to(self.device)
-
-            def from_the_rest(band: slice, where: NDArray[np.bool_]) -> NDArray[np.float32]:
-                shards = self._shards(network, intensities, shape, where, (band, typical))
-                size = (*intensities.shape[:2], band.stop - band.start)
-                return blend(shards, size, where) * intensities.sum(-1, keepdims=True)
-
-            spectra = second_look(intensities, spectra, from_the_rest)
+        if self.config.second_look:
+            spectra = second_look(intensities, spectra)
         spectra *= np.float32(scale)
         spectra += np.float32(offset)
         if not channels.all():
@@ -304,14 +299,12 @@ class CVAE:
         intensities: NDArray[np.float32],
         shape: tuple[int, int],
         step: tuple[int, int],
-        where: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
         rows, columns = shape
         corners = [
             (int(row), int(column))
             for row in starts(intensities.shape[0], rows, step[0])
             for column in starts(intensities.shape[1], columns, step[1])
-            if where is None or where[row : row + rows, column : column + columns].any()
         ]
         cube = torch.from_numpy(intensities)
         with torch.no_grad():
@@ -325,16 +318,10 @@ class CVAE:
         network: CVAENetwork,
         intensities: NDArray[np.float32],
         shape: tuple[int, int],
-        where: NDArray[np.bool_] | None = None,
-        hidden: tuple[slice, torch.Tensor] | None = None,
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-        """Reconstruct shards, those with a pixel of ``where``; of a hidden band only the band."""
         rows, columns = (max(1, round(n * (1 - self.config.overlap))) for n in shape)
-        for corners, shards in self._batches(intensities, shape, (rows, columns), where):
-            shown = shards if hidden is None else hide(shards, *hidden)
-            spectra = torch.softmax(network(shown)[0], dim=-1)
-            if hidden is not None:
-                spectra = spectra[..., hidden[0]]
+        for corners, shards in self._batches(intensities, shape, (rows, columns)):
+            spectra = torch.softmax(network(shards)[0], dim=-1)
             for (row, column), shard in zip(corners, spectra.cpu().numpy(), strict=True):
                 yield row, column, shard
 

@@ -1,29 +1,41 @@
 """A second look at what a reconstruction does not fit within the noise."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, label
+from scipy.sparse import csr_array
 from scipy.stats import median_abs_deviation
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 
-from hyperspy_cvae.training import energy_bands
-
+_BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
 _DARKEST = 0.05  # of the mean spectrum
+_COMPONENTS = 12
+_ENOUGH_SPECTRA = 8000  # to know the components
+_NEIGHBOURS, _FEWEST_NEIGHBOURS = 100, 40
+_FAR = 4.0  # pixels that count as one standard deviation of the noise
+_MARGIN = 2  # pixels around a region that say nothing about it
+_RIDGE = 1e-3
+_PIXELS_AT_ONCE = 256
 
 
 def second_look(
-    intensities: NDArray[np.float32],
-    first: NDArray[np.float32],
-    from_the_rest: Callable[[slice, NDArray[np.bool_]], NDArray[np.float32]],
+    intensities: NDArray[np.float32], first: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Replace what a reconstruction does not fit by what the rest of the spectrum lets expect.
+    r"""Replace what a reconstruction does not fit by what the rest of the spectrum lets expect.
 
-    A network that is shown something foreign follows it in part. Where a band of energies is
-    doubted, its reconstruction from the other energies takes the place of the first one, as far
-    as it is doubted; every spectrum keeps its sum.
+    A network that is shown something foreign follows it in part. Where bands of energies are
+    doubted (see :func:`doubt`), they are expected anew from what they do not hold: of the other
+    pixels of the scan, those count that are alike in all other energies, and near. Their spectra
+    take the place of the reconstruction as far as it is doubted, and every spectrum keeps its sum.
+
+    Let :math:`f` be the twelve principal components of the spectra without the doubted bands,
+    smoothed over 1.5 pixels, in units of the smallest standard deviation of a component. The 100
+    nearest pixels in :math:`f` and place, of which 4 pixels count as much as one unit, are fitted
+    by a linear function of :math:`f` (local linear regression), whose value at the pixel is what is
+    expected there.
 
     Parameters
     ----------
@@ -31,25 +43,44 @@ def second_look(
         What was measured, ``(rows, columns, energy)``.
     first
         Its reconstruction, of the same shape; left as it is.
-    from_the_rest
-        Reconstructs the channels of a band from all others, where a mask ``(rows, columns)`` is
-        True.
+
+    Returns
+    -------
+    numpy.ndarray
+        The reconstruction, of the same shape; ``first`` itself where nothing is doubted.
+
+    References
+    ----------
+    W. S. Cleveland, J. Am. Stat. Assoc. 74 (1979) 829, on local linear regression.
     """
-    doubts = [
-        (band, share, doubt(intensities[..., band], first[..., band]))
-        for band, share in energy_bands(intensities.shape[2])
-    ]
-    changed = np.any([doubted > 0 for _, _, doubted in doubts], axis=0)
-    if not changed.any():
+    bands = energy_bands(intensities.shape[2])
+    doubts = np.stack([doubt(intensities[..., b], first[..., b]) for b in map(_extent, bands)])
+    regions, count = label(doubts.any(0), np.ones((3, 3)))
+    if not count:
         return first
     spectra = first.copy()
-    for band, share, doubted in doubts:
-        where = doubted > 0
-        if where.any():
-            difference = from_the_rest(band, where) - first[..., band]
-            spectra[..., band] += doubted[..., np.newaxis] * share * difference
-    total = spectra[changed].sum(-1, keepdims=True)
-    spectra[changed] *= first[changed].sum(-1, keepdims=True) / np.where(total > 0, total, 1)
+    smooth = gaussian_filter(intensities, (_RADIUS, _RADIUS, 0))
+    places: dict[bytes, NDArray[np.float64]] = {}
+    for number in range(1, count + 1):
+        region = regions == number
+        doubted = np.minimum(doubts[:, region].T @ bands, 1)
+        hidden = doubted.any(0)
+        donors = ~binary_dilation(region, iterations=_MARGIN)
+        rest = intensities @ (~hidden).astype(np.float32)
+        donors &= rest > _DARKEST * rest.mean()
+        if hidden.all() or donors.sum() < _FEWEST_NEIGHBOURS:
+            continue
+        if (key := hidden.tobytes()) not in places:
+            places[key] = _places(smooth[..., ~hidden])
+        expected = _expected(intensities, places[key], region, donors, hidden)
+        found = first[region]
+        found[:, hidden] += doubted[:, hidden] * (
+            expected * found[:, ~hidden].sum(1, keepdims=True) - found[:, hidden]
+        )
+        total = found.sum(1, keepdims=True)
+        spectra[region] = found * (
+            first[region].sum(1, keepdims=True) / np.where(total > 0, total, 1)
+        )
     return spectra
 
 
@@ -58,12 +89,17 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
 
     The misfit of a pixel is
 
-    .. math:: \chi^2 = \sum_e \frac{(x_e - r_e)^2}{\sigma_e^2} \Big/ \sum_e \frac{r_e}{\bar r_e}
+    .. math::
 
-    with the variance :math:`\sigma_e^2` of the residual and the mean :math:`\bar r_e` of the
-    reconstruction over the scan, averaged over neighbouring pixels. What the misfit of a scan is
-    by its noise is told by its median and its median absolute deviation: up to 8 such standard
-    deviations above the median nothing is doubted, and from 12 on everything.
+       \chi^2 = \sum_e \frac{(x_e - a r_e)^2}{\sigma_e^2} \Big/ \sum_e \frac{r_e}{\bar r_e},
+       \qquad a = \sum_e \frac{x_e r_e}{\sigma_e^2} \Big/ \sum_e \frac{r_e^2}{\sigma_e^2}
+
+    with the variance :math:`\sigma_e^2` of the residual :math:`x_e - r_e` and the mean
+    :math:`\bar r_e` of the reconstruction over the scan, averaged over neighbouring pixels. The
+    factor :math:`a` is there because something foreign elsewhere in the spectrum changes the sum to
+    which the reconstruction is scaled. What the misfit of a scan is by its noise is told by its
+    median and its median absolute deviation: up to 8 such standard deviations above the median
+    nothing is doubted, and from 12 on everything.
 
     Parameters
     ----------
@@ -72,17 +108,104 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
     spectra
         Its reconstruction, of the same shape.
     """
-    residual = np.square(intensities - spectra)
-    variance = residual.mean((0, 1))
+    variance = np.square(intensities - spectra).mean((0, 1))
     mean = spectra.mean((0, 1))
     varies = (variance > 0) & (mean > 0)
     if not varies.any():
         return np.zeros(spectra.shape[:2], np.float32)
+    deviations = np.sqrt(variance[varies])
+    measured, fitted = intensities[..., varies] / deviations, spectra[..., varies] / deviations
+    square = np.einsum("rce,rce->rc", fitted, fitted)
+    scale = np.einsum("rce,rce->rc", measured, fitted) / np.where(square > 0, square, 1)
+    misfit = np.square(measured - scale[..., np.newaxis] * fitted).mean(-1)
     brightness = (spectra[..., varies] / mean[varies]).mean(-1)
-    misfit = (residual[..., varies] / variance[varies]).mean(-1)
     misfit = gaussian_filter(misfit / np.maximum(brightness, _DARKEST), _RADIUS)
     deviation = median_abs_deviation(misfit, axis=None, scale="normal")
     if deviation == 0:
         return np.zeros(spectra.shape[:2], np.float32)
     excess = (misfit - np.median(misfit)) / deviation
     return np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1).astype(np.float32)
+
+
+def energy_bands(channels: int) -> NDArray[np.float32]:
+    """Return overlapping bands of the energy axis, ``(bands, energy)``.
+
+    A band is a quarter of the axis wide, and those at its ends half of that. It is 1 in its middle
+    half and falls to 0 to either side; neighbouring bands overlap by half.
+
+    Examples
+    --------
+    >>> energy_bands(16)[1]
+    array([0., 1., 1., 1., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.],
+          dtype=float32)
+    """
+    width = -(-channels // _BANDS)
+    centres = np.arange(0, channels + width, width)
+    distance = np.abs(np.arange(channels) - centres[:, np.newaxis]) / width
+    bands = np.clip(2 - 2 * distance, 0, 1).astype(np.float32)
+    return bands[bands.any(1)]
+
+
+def _extent(band: NDArray[np.float32]) -> slice:
+    inside = np.flatnonzero(band)
+    return slice(inside[0], inside[-1] + 1)
+
+
+def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return pixels by their spectra and where they are, ``(rows, columns, components + 2)``."""
+    shape = spectra.shape[:2]
+    total = spectra.sum(-1, keepdims=True)
+    flat = (spectra / np.maximum(total, _DARKEST * total.mean())).reshape(-1, spectra.shape[2])
+    mean = flat.mean(0)
+    flat /= np.sqrt(np.maximum(mean, 1e-3 * mean.mean()))
+    chosen = flat[:: -(-len(flat) // _ENOUGH_SPECTRA)]
+    components = min(_COMPONENTS, *chosen.shape)
+    pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen)
+    unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)
+    place = np.moveaxis(np.indices(shape), 0, -1) / _FAR
+    return np.concatenate([pca.transform(flat).reshape(*shape, -1) / unit, place], -1)
+
+
+def _expected(
+    intensities: NDArray[np.float32],
+    places: NDArray[np.float64],
+    region: NDArray[np.bool_],
+    donors: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return the hidden channels of a region over the sum of its others, ``(pixels, hidden)``."""
+    pool, wanted = places[donors], places[region]
+    number = min(_NEIGHBOURS, len(pool))
+    search = NearestNeighbors(n_neighbors=number).fit(pool)
+    nearest = search.kneighbors(wanted, return_distance=False)
+    used, neighbours = np.unique(nearest, return_inverse=True)
+    spectra = intensities[np.unravel_index(np.flatnonzero(donors)[used], donors.shape)]
+    shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)
+    weights = np.concatenate(
+        [
+            _weights(pool[some] - wanted[begin : begin + _PIXELS_AT_ONCE, np.newaxis])
+            for begin in range(0, len(wanted), _PIXELS_AT_ONCE)
+            for some in [nearest[begin : begin + _PIXELS_AT_ONCE]]
+        ]
+    )
+    rows = np.arange(0, weights.size + 1, number)
+    combine = csr_array((weights.ravel(), neighbours.ravel(), rows), (len(wanted), len(used)))
+    return np.maximum(combine @ shares, 0).astype(np.float32)
+
+
+def _weights(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights with which a local linear fit combines neighbours, ``(pixels, number)``.
+
+    ``offsets`` ``(pixels, number, components + 2)`` are the neighbours' places from the pixel's.
+    """
+    terms = offsets.copy()
+    terms[..., -2] = 1  # of the place only the constant is fitted
+    terms = terms[..., :-1]
+    normal = np.swapaxes(terms, 1, 2) @ terms
+    slopes = np.arange(terms.shape[2] - 1)
+    ridge = _RIDGE * normal[:, slopes, slopes].mean(1, keepdims=True)
+    normal[:, slopes, slopes] += ridge + np.finfo(np.float32).tiny
+    constant = np.zeros(terms.shape[2])
+    constant[-1] = 1
+    solution = np.linalg.solve(normal, np.broadcast_to(constant[:, None], (*normal.shape[:2], 1)))
+    return (terms @ solution)[..., 0]

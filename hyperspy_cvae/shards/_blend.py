@@ -20,21 +20,16 @@ def window(size: int) -> np.ndarray:
     return np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
 
 
-def blend(
-    shards: Iterable[tuple[int, int, np.ndarray]],
-    shape: tuple[int, int, int],
-    needed: np.ndarray | None = None,
-) -> np.ndarray:
+def blend(shards: Iterable[tuple[int, int, np.ndarray]], shape: tuple[int, int, int]) -> np.ndarray:
     """Blend ``(row, column, shard)`` into a float32 cube of ``shape``.
 
     Every pixel is the mean of the shards that hold it, weighted by the :func:`window` of its place
-    in each. ``needed`` ``(rows, columns)`` is True where a value is needed, everywhere by default;
-    pixels elsewhere that lie in no shard are zero.
+    in each.
 
     Raises
     ------
     ValueError
-        If a needed pixel lies in no shard.
+        If a pixel lies in no shard.
     """
     total = np.zeros(shape, dtype=np.float32)
     weight = np.zeros(shape[:2], dtype=np.float32)
@@ -44,10 +39,7 @@ def blend(
         region = np.s_[row : row + rows, column : column + columns]
         total[region] += share[..., np.newaxis] * shard
         weight[region] += share
-    missing = weight == 0
-    lacking = missing if needed is None else missing & needed
-    if lacking.any():
-        raise ValueError(f"{np.sum(lacking)} pixels of the scan lie in no shard.")
-    weight[missing] = 1
+    if not weight.all():
+        raise ValueError(f"{np.sum(weight == 0)} pixels of the scan lie in no shard.")
     total /= weight[..., np.newaxis]
     return total

@@ -131,6 +131,7 @@ class EELSAnomalySignal(EELSSpectrum):
             preprocessing=PAPER_PREPROCESSING if network == "paper" else Preprocessing(),
             shard_size=shard_size,
             overlap=overlap,
+            second_look=network != "paper",
             seed=seed,
         )
         model = CVAE(config, device)

@@ -1,6 +1,5 @@
 """Training: the loss, the settings and the loop."""
 
-from hyperspy_cvae.training._bands import energy_bands, hide, hide_at_random
 from hyperspy_cvae.training._config import PAPER_TRAINING, TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cost
@@ -18,12 +17,9 @@ __all__ = [
     "corrupt",
     "cross_entropy",
     "cvae_loss",
-    "energy_bands",
     "entropy",
     "estimate_cost",
     "held_out_tiles",
-    "hide",
-    "hide_at_random",
     "kl_divergence",
     "train",
 ]

@@ -44,10 +44,6 @@ class TrainingConfig:
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
-    hidden
-        Fraction of the shards in which a band of energies is hidden from the network, which is to
-        be returned all the same. Above 0 a reconstruction takes a second look: where a band does
-        not fit, it is reconstructed from the others alone.
     gradient_clip
         Largest norm of the gradient.
     """
@@ -62,9 +58,8 @@ class TrainingConfig:
     warm_up: float = 0.3
     held_out: float = 0.02
     patience: int = 40
-    left_out: float = 0.05
+    left_out: float = 0.01
     corruption: float = 1.0
-    hidden: float = 0.5
     gradient_clip: float = 1.0
 
 
@@ -77,6 +72,5 @@ PAPER_TRAINING = TrainingConfig(
     patience=40,
     left_out=0.0,
     corruption=0.0,
-    hidden=0.0,
     gradient_clip=3.53,
 )

@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 
 from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.shards import starts
-from hyperspy_cvae.training._bands import hide_at_random
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import steps_per_epoch
@@ -161,7 +160,6 @@ class _Training:
         floor = 0.05 * median
         spectra = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(spectra), floor)
-        self.typical = torch.from_numpy(spectra.mean(0)).to(device)
         self.network = network.to(device)
         self.tiles = held_out_tiles(weight > 0, shape, config.held_out, self.random)
         self.weight = weight
@@ -241,7 +239,6 @@ class _Training:
             intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
             target = normalise(intensities)
             shown = corrupt(intensities, self.random, config.corruption)
-            shown = hide_at_random(shown, self.random, config.hidden, self.typical)
             logits, mean, log_variance = self.network(shown)
             loss = cvae_loss(
                 target,
