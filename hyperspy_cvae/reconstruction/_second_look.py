@@ -16,7 +16,9 @@ _COMPONENTS = 12
 _ENOUGH_SPECTRA = 8000  # to know the components
 _NEIGHBOURS, _FEWEST_NEIGHBOURS = 100, 40
 _FAR = 4.0  # pixels that count as one standard deviation of the noise
-_MARGIN = 2  # pixels around a region that say nothing about it
+_FEWEST_OTHERS = 0.25  # of the channels
+_MARGIN = 2  # pixels around what is doubted that say nothing about the bulk
+_LARGEST_GAIN = 0.5  # of the noise of a neighbour, as a variance
 _RIDGE = 1e-3
 _PIXELS_AT_ONCE = 256
 
@@ -59,28 +61,30 @@ def second_look(
     if not count:
         return first
     spectra = first.copy()
+    total = intensities.sum(-1)
     smooth = gaussian_filter(intensities, (_RADIUS, _RADIUS, 0))
-    places: dict[bytes, NDArray[np.float64]] = {}
+    views: dict[bytes, tuple[NDArray[np.bool_], NDArray[np.float64]]] = {}
     for number in range(1, count + 1):
         region = regions == number
-        doubted = np.minimum(doubts[:, region].T @ bands, 1)
-        hidden = doubted.any(0)
-        donors = ~binary_dilation(region, iterations=_MARGIN)
-        rest = intensities @ (~hidden).astype(np.float32)
-        donors &= rest > _DARKEST * rest.mean()
-        if hidden.all() or donors.sum() < _FEWEST_NEIGHBOURS:
+        hidden = (doubts[:, region].T @ bands).any(0)
+        if (~hidden).mean() < _FEWEST_OTHERS:
             continue
-        if (key := hidden.tobytes()) not in places:
-            places[key] = _places(smooth[..., ~hidden])
-        expected = _expected(intensities, places[key], region, donors, hidden)
+        if (key := hidden.tobytes()) not in views:
+            rest = intensities @ (~hidden).astype(np.float32)
+            views[key] = rest > _DARKEST * np.abs(total).mean(), _places(smooth[..., ~hidden])
+        known, places = views[key]
+        region &= known & (first.sum(-1) > 0)
+        foreign = doubts[(bands[:, hidden] > 0).any(1)].any(0)
+        donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
+        if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
+            continue
         found = first[region]
-        found[:, hidden] += doubted[:, hidden] * (
-            expected * found[:, ~hidden].sum(1, keepdims=True) - found[:, hidden]
-        )
-        total = found.sum(1, keepdims=True)
-        spectra[region] = found * (
-            first[region].sum(1, keepdims=True) / np.where(total > 0, total, 1)
-        )
+        expected = _expected(intensities, places, region, donors, hidden)
+        expected *= found[:, ~hidden].sum(1, keepdims=True)
+        doubted = np.minimum(doubts[:, region].T @ bands[:, hidden], 1)
+        found[:, hidden] += doubted * (expected - found[:, hidden])
+        found *= first[region].sum(1, keepdims=True) / found.sum(1, keepdims=True)
+        spectra[region] = found
     return spectra
 
 
@@ -99,7 +103,8 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
     factor :math:`a` is there because something foreign elsewhere in the spectrum changes the sum to
     which the reconstruction is scaled. What the misfit of a scan is by its noise is told by its
     median and its median absolute deviation: up to 8 such standard deviations above the median
-    nothing is doubted, and from 12 on everything.
+    nothing is doubted, and from 12 on everything. Pixels with less than 5 % of the mean intensity
+    are not doubted, and are left out of the median.
 
     Parameters
     ----------
@@ -111,7 +116,7 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
     variance = np.square(intensities - spectra).mean((0, 1))
     mean = spectra.mean((0, 1))
     varies = (variance > 0) & (mean > 0)
-    if not varies.any():
+    if varies.sum() < 2:
         return np.zeros(spectra.shape[:2], np.float32)
     deviations = np.sqrt(variance[varies])
     measured, fitted = intensities[..., varies] / deviations, spectra[..., varies] / deviations
@@ -120,11 +125,13 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
     misfit = np.square(measured - scale[..., np.newaxis] * fitted).mean(-1)
     brightness = (spectra[..., varies] / mean[varies]).mean(-1)
     misfit = gaussian_filter(misfit / np.maximum(brightness, _DARKEST), _RADIUS)
-    deviation = median_abs_deviation(misfit, axis=None, scale="normal")
+    bright = brightness > _DARKEST
+    deviation = median_abs_deviation(misfit[bright], scale="normal") if bright.any() else 0
     if deviation == 0:
         return np.zeros(spectra.shape[:2], np.float32)
-    excess = (misfit - np.median(misfit)) / deviation
-    return np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1).astype(np.float32)
+    excess = (misfit - np.median(misfit[bright])) / deviation
+    doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)
+    return np.where(bright, doubted, 0).astype(np.float32)
 
 
 def energy_bands(channels: int) -> NDArray[np.float32]:
@@ -155,11 +162,12 @@ def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return pixels by their spectra and where they are, ``(rows, columns, components + 2)``."""
     shape = spectra.shape[:2]
     total = spectra.sum(-1, keepdims=True)
-    flat = (spectra / np.maximum(total, _DARKEST * total.mean())).reshape(-1, spectra.shape[2])
+    flat = spectra / np.maximum(total, _DARKEST * np.abs(total).mean())
+    flat = flat.reshape(-1, spectra.shape[2])
     mean = flat.mean(0)
-    flat /= np.sqrt(np.maximum(mean, 1e-3 * mean.mean()))
+    flat /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
     chosen = flat[:: -(-len(flat) // _ENOUGH_SPECTRA)]
-    components = min(_COMPONENTS, *chosen.shape)
+    components = min(_COMPONENTS, len(chosen), chosen.shape[1] - 1)
     pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen)
     unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)
     place = np.moveaxis(np.indices(shape), 0, -1) / _FAR
@@ -176,7 +184,7 @@ def _expected(
     """Return the hidden channels of a region over the sum of its others, ``(pixels, hidden)``."""
     pool, wanted = places[donors], places[region]
     number = min(_NEIGHBOURS, len(pool))
-    search = NearestNeighbors(n_neighbors=number).fit(pool)
+    search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(pool)
     nearest = search.kneighbors(wanted, return_distance=False)
     used, neighbours = np.unique(nearest, return_inverse=True)
     spectra = intensities[np.unravel_index(np.flatnonzero(donors)[used], donors.shape)]
@@ -189,8 +197,8 @@ def _expected(
         ]
     )
     rows = np.arange(0, weights.size + 1, number)
-    combine = csr_array((weights.ravel(), neighbours.ravel(), rows), (len(wanted), len(used)))
-    return np.maximum(combine @ shares, 0).astype(np.float32)
+    entries = weights.ravel().astype(np.float32), neighbours.ravel(), rows
+    return np.maximum(csr_array(entries, (len(wanted), len(used))) @ shares, 0)
 
 
 def _weights(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,4 +216,9 @@ def _weights(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
     constant = np.zeros(terms.shape[2])
     constant[-1] = 1
     solution = np.linalg.solve(normal, np.broadcast_to(constant[:, None], (*normal.shape[:2], 1)))
-    return (terms @ solution)[..., 0]
+    weights = (terms @ solution)[..., 0]
+    # Where neighbours lie to one side a linear fit extrapolates, and would amplify their noise.
+    mean = 1 / weights.shape[1]
+    excess = np.square(weights).sum(1, keepdims=True) - mean
+    linear = np.sqrt(np.minimum(1, (_LARGEST_GAIN - mean) / np.maximum(excess, 1e-9)))
+    return mean + linear * (weights - mean)
