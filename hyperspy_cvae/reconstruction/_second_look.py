@@ -66,7 +66,7 @@ def second_look(
     views: dict[bytes, tuple[NDArray[np.bool_], NDArray[np.float64]]] = {}
     for number in range(1, count + 1):
         region = regions == number
-        hidden = (doubts[:, region].T @ bands).any(0)
+        hidden = np.any(doubts[:, region].T @ bands, axis=0)
         if (~hidden).mean() < _FEWEST_OTHERS:
             continue
         if (key := hidden.tobytes()) not in views:

@@ -58,7 +58,7 @@ class TrainingConfig:
     warm_up: float = 0.3
     held_out: float = 0.02
     patience: int = 40
-    left_out: float = 0.01
+    left_out: float = 0.05
     corruption: float = 1.0
     gradient_clip: float = 1.0
 
