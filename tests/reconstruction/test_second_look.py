@@ -110,3 +110,45 @@ def test_a_reconstruction_takes_the_second_look_if_asked_to() -> None:
     assert not changed[:6].any()
     assert not changed[-6:].any()
     np.testing.assert_allclose(found.sum(-1), first.sum(-1), rtol=1e-3)
+
+
+def test_the_same_foreign_thing_elsewhere_is_no_witness() -> None:
+    bulk, counts = two_kinds()
+    row, column = np.indices((48, 48))
+    first = bulk.copy()
+    discs = np.zeros((48, 48), bool)
+    for centre in (10, 36):
+        discs |= np.hypot(row - centre, column - 10) < 6
+    counts[discs, 60:84] = counts[discs, 60:84][:, ::-1]
+    # What the discs have in common, and the bulk has not, is not doubted.
+    counts[discs, 30:40] *= 1.05
+    first[discs, 30:40] *= 1.05
+    found = second_look(counts, first)
+    change = found[discs, 60:84] - bulk[discs, 60:84]
+    foreign = counts[discs, 60:84] - bulk[discs, 60:84]
+    assert abs((change * foreign).sum() / np.square(foreign).sum()) < 0.1
+
+
+def test_vacuum_is_neither_doubted_nor_a_measure_of_noise(bulk: np.ndarray) -> None:
+    random = np.random.default_rng(5)
+    bulk = bulk.copy()
+    bulk[14:] *= 0.001
+    counts = random.poisson(bulk) + random.normal(0, 0.3, bulk.shape)
+    counts[3:9, 20:28] = np.roll(counts[3:9, 20:28], 6, axis=-1)
+    found = doubt(counts.astype(np.float32), bulk)
+    assert found[4:8, 21:27].min() == 1
+    assert not found[14:].any()
+
+
+def test_spectra_about_zero_keep_their_sums() -> None:
+    """As after a background is subtracted: below the edge the counts scatter about zero."""
+    bulk, _ = two_kinds()
+    bulk[..., :48] = 0.3
+    counts = bulk + np.random.default_rng(6).normal(0, 8, bulk.shape).astype(np.float32)
+    counts[10:20, 10:20, 48:] = counts[10:20, 10:20, :47:-1].copy()
+    counts[15, 15] = -counts[15, 15]
+    first = bulk.copy()
+    first[15, 15] *= -1
+    found = second_look(counts, first)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(-1), first.sum(-1), rtol=1e-4)
