@@ -37,7 +37,8 @@ def second_look(
     smoothed over 1.5 pixels, in units of the smallest standard deviation of a component. The 100
     nearest pixels in :math:`f` and place, of which 4 pixels count as much as one unit, are fitted
     by a linear function of :math:`f` (local linear regression), whose value at the pixel is what is
-    expected there.
+    expected there. Pixels doubted in the same bands are no neighbours. Where less than a quarter of
+    the channels is not doubted, or these hold hardly any counts, the reconstruction stays.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ def second_look(
     if not count:
         return first
     spectra = first.copy()
-    total = intensities.sum(-1)
+    faintest = _DARKEST * np.abs(intensities.sum(-1)).mean()
+    has_counts = first.sum(-1) > 0
     smooth = gaussian_filter(intensities, (_RADIUS, _RADIUS, 0))
     views: dict[bytes, tuple[NDArray[np.bool_], NDArray[np.float64]]] = {}
     for number in range(1, count + 1):
@@ -71,9 +73,9 @@ def second_look(
             continue
         if (key := hidden.tobytes()) not in views:
             rest = intensities @ (~hidden).astype(np.float32)
-            views[key] = rest > _DARKEST * np.abs(total).mean(), _places(smooth[..., ~hidden])
+            views[key] = rest > faintest, _places(smooth[..., ~hidden])
         known, places = views[key]
-        region &= known & (first.sum(-1) > 0)
+        region &= known & has_counts
         foreign = doubts[(bands[:, hidden] > 0).any(1)].any(0)
         donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
