@@ -33,7 +33,7 @@ def main() -> None:
         energy = clean.signal.axes_manager.signal_axes[0].axis
         window = (energy >= 690) & (energy <= 730)
         models = fitted(prepare(clean.signal.data).cube, TrainingConfig())
-        entries = judge(clean, clean, window, models, "clean")
+        entries = judge(clean, clean, window, models, "clean", {})
         rows.append({"seed": seed, **{each["reconstruction"]: each["flagged"] for each in entries}})
         print(rows[-1], flush=True)
     with (options.output / "clean_scans.csv").open("w", newline="") as file:

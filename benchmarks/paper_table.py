@@ -211,7 +211,7 @@ def rst(rows, mode, seed, shifts):  # type: ignore[no-untyped-def]
 
 def figure(rows, mode, shifts):  # type: ignore[no-untyped-def]
     """Draw F1 over the shift, as the paper's figure 4."""
-    drawn, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    drawn, axes = plt.subplots(figsize=(7, 5), layout="constrained")
     names = ["3D-CVAE", *(f"PCA-{n}" for n in COMPONENTS)]
     for name, colour in zip(names, ("C3", "C0", "C1", "C2"), strict=True):
         scores = series(rows, name, "itself", "F1 without guard", shifts)
@@ -229,7 +229,7 @@ def figure(rows, mode, shifts):  # type: ignore[no-untyped-def]
         ylim=(-0.02, 1.02),
         title=f'Fitted to the spectrum image judged, mode "{mode}"',
     )
-    axes.legend(ncols=2, fontsize=8)
+    drawn.legend(loc="outside lower center", ncols=4, fontsize=8)
     return drawn
 
 
