@@ -20,6 +20,7 @@ _FEWEST_OTHERS = 0.25  # of the channels
 _MARGIN = 2  # pixels around what is doubted that say nothing about the bulk
 _LARGEST_GAIN = 0.5  # of the noise of a neighbour, as a variance
 _RIDGE = 1e-3
+_ENOUGH_PIXELS = 400  # to know how alike neighbours are
 _PIXELS_AT_ONCE = 256
 
 
@@ -37,8 +38,10 @@ def second_look(
     smoothed over 1.5 pixels, in units of the smallest standard deviation of a component. The 100
     nearest pixels in :math:`f` and place, of which 4 pixels count as much as one unit, are fitted
     by a linear function of :math:`f` (local linear regression), whose value at the pixel is what is
-    expected there. Pixels doubted in the same bands are no neighbours. Where less than a quarter of
-    the channels is not doubted, or these hold hardly any counts, the reconstruction stays.
+    expected there. Pixels doubted in the same bands are no neighbours. Where the mean of the
+    neighbours is farther in :math:`f` than for 95 % of the pixels outside, nothing is alike, and
+    the reconstruction stays, from twice that squared distance on wholly. So it does where less
+    than a quarter of the channels is not doubted, or these hold hardly any counts.
 
     Parameters
     ----------
@@ -81,9 +84,9 @@ def second_look(
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
             continue
         found = first[region]
-        expected = _expected(intensities, places, region, donors, hidden)
+        expected, trusted = _expected(intensities, places, region, donors, hidden)
         expected *= found[:, ~hidden].sum(1, keepdims=True)
-        doubted = np.minimum(doubts[:, region].T @ bands[:, hidden], 1)
+        doubted = np.minimum(doubts[:, region].T @ bands[:, hidden], 1) * trusted
         found[:, hidden] += doubted * (expected - found[:, hidden])
         found *= first[region].sum(1, keepdims=True) / found.sum(1, keepdims=True)
         spectra[region] = found
@@ -182,25 +185,36 @@ def _expected(
     region: NDArray[np.bool_],
     donors: NDArray[np.bool_],
     hidden: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Return the hidden channels of a region over the sum of its others, ``(pixels, hidden)``."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the hidden channels of a region over the sum of its others, ``(pixels, hidden)``.
+
+    And how far that is to be trusted, 0 to 1, ``(pixels, 1)``: not where the neighbours are less
+    alike than those of nearly all pixels outside are.
+    """
     pool, wanted = places[donors], places[region]
-    number = min(_NEIGHBOURS, len(pool))
+    number = min(_NEIGHBOURS, len(pool) - 1)
     search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(pool)
     nearest = search.kneighbors(wanted, return_distance=False)
+    sample = np.arange(0, len(pool), -(-len(pool) // _ENOUGH_PIXELS))
+    among = search.kneighbors(pool[sample], number + 1, return_distance=False)[:, 1:]
+    usual = np.quantile(_unlikeness(pool[among] - pool[sample, np.newaxis]), 0.95)
     used, neighbours = np.unique(nearest, return_inverse=True)
     spectra = intensities[np.unravel_index(np.flatnonzero(donors)[used], donors.shape)]
     shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)
-    weights = np.concatenate(
-        [
-            _weights(pool[some] - wanted[begin : begin + _PIXELS_AT_ONCE, np.newaxis])
-            for begin in range(0, len(wanted), _PIXELS_AT_ONCE)
-            for some in [nearest[begin : begin + _PIXELS_AT_ONCE]]
-        ]
-    )
+    weights, unlikeness = np.empty(nearest.shape, np.float32), np.empty(len(wanted))
+    for begin in range(0, len(wanted), _PIXELS_AT_ONCE):
+        some = slice(begin, begin + _PIXELS_AT_ONCE)
+        offsets = pool[nearest[some]] - wanted[some, np.newaxis]
+        weights[some], unlikeness[some] = _weights(offsets), _unlikeness(offsets)
+    trusted = np.clip(2 - unlikeness / usual, 0, 1)[:, np.newaxis].astype(np.float32)
     rows = np.arange(0, weights.size + 1, number)
-    entries = weights.ravel().astype(np.float32), neighbours.ravel(), rows
-    return np.maximum(csr_array(entries, (len(wanted), len(used))) @ shares, 0)
+    combine = csr_array((weights.ravel(), neighbours.ravel(), rows), (len(wanted), len(used)))
+    return np.maximum(combine @ shares, 0), trusted
+
+
+def _unlikeness(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared distance of the neighbours' mean spectrum, ``(pixels,)``."""
+    return np.square(offsets[..., :-2].mean(1)).sum(1)
 
 
 def _weights(offsets: NDArray[np.float64]) -> NDArray[np.float64]:

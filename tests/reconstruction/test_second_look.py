@@ -152,3 +152,17 @@ def test_spectra_about_zero_keep_their_sums() -> None:
     found = second_look(counts, first)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(-1), first.sum(-1), rtol=1e-4)
+
+
+def test_what_is_alike_nowhere_is_left_as_it_was() -> None:
+    """A third kind, whose line at 20 is its own as well, has no neighbours to tell of it."""
+    bulk, counts = two_kinds()
+    random = np.random.default_rng(7)
+    bulk[30:38, 6:14, 10:36] = bulk[30:38, 6:14, 35:9:-1].copy()
+    bulk[30:38, 6:14, 60:84] = bulk[30:38, 6:14, 83:59:-1].copy()
+    counts[30:38, 6:14] = random.poisson(bulk[30:38, 6:14])
+    first = bulk.copy()
+    first[30:38, 6:14, 60:84] = 0.5 * (first + first[..., ::-1])[30:38, 6:14, 12:36]
+    assert doubt(counts[..., 60:84], first[..., 60:84])[32:36, 8:12].min() == 1
+    found = second_look(counts, first)
+    np.testing.assert_array_equal(found[32:36, 8:12], first[32:36, 8:12])
