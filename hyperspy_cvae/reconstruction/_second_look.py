@@ -68,23 +68,22 @@ def second_look(
     faintest = _DARKEST * np.abs(intensities.sum(-1)).mean()
     has_counts = first.sum(-1) > 0
     smooth = gaussian_filter(intensities, (_RADIUS, _RADIUS, 0))
-    views: dict[bytes, tuple[NDArray[np.bool_], NDArray[np.float64]]] = {}
+    places: dict[bytes, NDArray[np.float64]] = {}
     for number in range(1, count + 1):
         region = regions == number
         hidden = np.any(doubts[:, region].T @ bands, axis=0)
         if (~hidden).mean() < _FEWEST_OTHERS:
             continue
-        if (key := hidden.tobytes()) not in views:
-            rest = intensities @ (~hidden).astype(np.float32)
-            views[key] = rest > faintest, _places(smooth[..., ~hidden])
-        known, places = views[key]
+        known = intensities @ (~hidden).astype(np.float32) > faintest
         region &= known & has_counts
         foreign = doubts[(bands[:, hidden] > 0).any(1)].any(0)
         donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
             continue
+        if (key := hidden.tobytes()) not in places:
+            places[key] = _places(smooth[..., ~hidden])
         found = first[region]
-        expected, trusted = _expected(intensities, places, region, donors, hidden)
+        expected, trusted = _expected(intensities, places[key], region, donors, hidden)
         expected *= found[:, ~hidden].sum(1, keepdims=True)
         doubted = np.minimum(doubts[:, region].T @ bands[:, hidden], 1) * trusted
         found[:, hidden] += doubted * (expected - found[:, hidden])
@@ -197,7 +196,8 @@ def _expected(
     nearest = search.kneighbors(wanted, return_distance=False)
     sample = np.arange(0, len(pool), -(-len(pool) // _ENOUGH_PIXELS))
     among = search.kneighbors(pool[sample], number + 1, return_distance=False)[:, 1:]
-    usual = np.quantile(_unlikeness(pool[among] - pool[sample, np.newaxis]), 0.95)
+    elsewhere = _unlikeness(pool[among] - pool[sample, np.newaxis])
+    usual = max(float(np.quantile(elsewhere, 0.95)), float(np.finfo(np.float32).tiny))
     used, neighbours = np.unique(nearest, return_inverse=True)
     spectra = intensities[np.unravel_index(np.flatnonzero(donors)[used], donors.shape)]
     shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)

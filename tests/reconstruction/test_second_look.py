@@ -166,3 +166,21 @@ def test_what_is_alike_nowhere_is_left_as_it_was() -> None:
     assert doubt(counts[..., 60:84], first[..., 60:84])[32:36, 8:12].min() == 1
     found = second_look(counts, first)
     np.testing.assert_array_equal(found[32:36, 8:12], first[32:36, 8:12])
+
+
+def test_energies_without_counts_tell_nothing() -> None:
+    bulk, counts = two_kinds()
+    bulk[..., :48] = counts[..., :48] = 0
+    counts[20:26, 20:26, 48:] = counts[20:26, 20:26, :47:-1].copy()
+    assert doubt(counts[..., 60:84], bulk[..., 60:84]).any()
+    assert np.isfinite(second_look(counts, bulk)).all()
+
+
+def test_a_scan_without_noise_elsewhere_is_no_obstacle() -> None:
+    spectrum = two_kinds()[0][:1, :1]
+    row, column = np.indices((48, 48))
+    counts = np.broadcast_to(spectrum, (48, 48, 96)).copy()
+    counts[..., 60:84] *= 1 + 0.01 * np.sin(37 * row + 91 * column)[..., np.newaxis]
+    counts[20:26, 20:26, 60:84] = counts[20:26, 20:26, 83:59:-1].copy()
+    found = second_look(counts, np.broadcast_to(spectrum, (48, 48, 96)).copy())
+    assert np.isfinite(found).all()
