@@ -1,10 +1,10 @@
 """Thresholds that part anomalous pixels from the bulk, and the case where none should."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 from scipy.stats import binom
 from skimage.filters import threshold_otsu
 
@@ -14,9 +14,12 @@ _FEWEST_SCORES = 30
 _LARGEST_SHARE = 0.25
 # With many pixels even a shallow dent is significant; a valley is at least half empty.
 _FULLEST_VALLEY = 0.5
-# More scores between the valley and the threshold, and the mask is another one than the valley's.
-_LARGEST_STRAY = 0.1
+# So many more of the lower class, and one, may lie between a window and the threshold beside it.
+_LARGEST_STRAY = 0.02
 _STEPS_PER_WINDOW = 8
+# Windows by the part of the distance between the classes: wide ones for a few pixels, narrow ones
+# for a narrow valley between many; and how alpha is shared among them.
+_PARTS = {4: 0.9, 8: 0.1}
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,24 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
     only if it lies in a valley of their histogram, below which there is a minority.
 
     Let :math:`m_0` and :math:`m_1` be the mean scores of the two classes. Scores are counted in
-    windows of the width :math:`(m_1 - m_0) / 4`, of which a count :math:`V` is compared with the
-    largest count :math:`M` of a window below. If the scores have one mode and it belongs to the
-    bulk, their density rises towards it, so that :math:`V` is expected to be at least :math:`M`;
-    the probability of a count of :math:`V` or less were both equally likely is
+    windows of the width :math:`(m_1 - m_0) / 4`, and of half that, of which a count :math:`V` is
+    compared with the largest count :math:`M` of a window below. If the scores have one mode and
+    it belongs to the bulk, their density rises towards it, so that :math:`V` is expected to be at
+    least :math:`M`; the probability of a count of :math:`V` or less were both equally likely is
     :math:`P(i \le V)` for :math:`i \sim \mathrm{Binomial}(V + M, 1/2)`. The p-value is that times
-    the number of windows that fit between the lowest score and :math:`m_1` (Bonferroni). It takes
-    scores for independent; smoothed maps have fewer independent scores than pixels. A valley is
-    a window that meets the conditions below and is the emptiest within its width to either side;
-    if there are several, the one nearest to the threshold counts.
+    the number of windows that fit between the lowest score and :math:`m_1` (Bonferroni; wide
+    windows have 9/10 of :math:`\alpha`, narrow ones the rest). It takes scores for independent;
+    smoothed maps have fewer independent scores than pixels.
 
     Parameters
     ----------
     score
         Scores of any shape, higher for more normal pixels; those that are not finite are left out.
     alpha
-        Largest p-value with which the threshold is accepted. In addition the valley has to be at
-        least half empty, :math:`V \le M / 2`; at most one score, and a tenth of the lower class,
-        may lie between the valley and the threshold; and the lower class may hold at most a
-        quarter of the scores.
+        Largest p-value with which the threshold is accepted: that of the most significant of the
+        windows it lies in, or beside with at most one score and a fiftieth of the lower class
+        between. In addition this window has to be at least half empty, :math:`V \le M / 2`, and
+        the lower class may hold at most a quarter of the scores.
 
     Returns
     -------
@@ -115,36 +117,37 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
         finding += f" (at least {_FEWEST_SCORES})"
         return _refused(value, np.nan, finding, "too few pixels")
 
-    lower = np.searchsorted(finite, value)
-    valley = _valley(finite, value, alpha)
-    share = lower / finite.size
+    windows = _windows(finite, value)
+    valley = (windows.p_values <= alpha) & (windows.counts <= _FULLEST_VALLEY * windows.mode_counts)
+    here = valley & windows.here
+    shown = next(each for each in (here, valley, np.full(valley.shape, True)) if each.any())
+    best = np.argmin(np.where(shown, windows.p_values, np.inf))
+    centre, p_value = float(windows.centres[best]), float(windows.p_values[best])
     counts = (
-        f"{valley.count} scores around {valley.centre:.3g} against {valley.mode_count} around "
-        f"{valley.mode:.3g} (p = {valley.p_value:.2g})"
+        f"{windows.counts[best]} scores around {centre:.3g} against {windows.mode_counts[best]} "
+        f"around {windows.modes[best]:.3g} (p = {p_value:.2g})"
     )
-    if valley.p_value > alpha or valley.count > _FULLEST_VALLEY * valley.mode_count:
+    if not valley.any():
         finding = f"Otsu's threshold {value:.3g} would cut the bulk, and there is no valley: "
-        return _refused(value, valley.p_value, finding + counts, "no valley")
-    nearest = np.clip(value, valley.centre - valley.width / 2, valley.centre + valley.width / 2)
-    stray = abs(int(np.searchsorted(finite, nearest)) - int(lower))
-    if stray > 1 + _LARGEST_STRAY * lower:
-        cut = "bulk" if value > valley.centre else "minority"
+        return _refused(value, p_value, finding + counts, "no valley")
+    if not here.any():
+        cut = "bulk" if value > centre else "minority"
         finding = (
-            f"Otsu's threshold {value:.3g} would cut the {cut}: {stray} scores lie between it and "
-            f"the valley at {valley.centre:.3g}"
+            f"Otsu's threshold {value:.3g} would cut the {cut}, and the valley lies elsewhere: "
         )
-        label = f"the valley is at {valley.centre:.3g}"
-        way_out = f"; threshold={valley.centre:.3g} would cut there"
-        return _refused(value, valley.p_value, finding, label, way_out)
+        label = f"the valley is at {centre:.3g}"
+        way_out = f"; threshold={centre:.3g} would cut there"
+        return _refused(value, p_value, finding + counts, label, way_out)
+    share = np.searchsorted(finite, value) / finite.size
     if share > _LARGEST_SHARE:
         finding = (
             f"{share:.0%} of the scores lie below Otsu's threshold {value:.3g}, too many to be "
             f"exceptions (at most {_LARGEST_SHARE:.0%})"
         )
-        return _refused(value, valley.p_value, finding, "too many pixels below")
+        return _refused(value, p_value, finding, "too many pixels below")
     reason = f"Otsu's threshold {value:.3g} lies in a valley below {1 - share:.1%} of the scores: "
     label = f"Otsu's threshold {value:.3g}"
-    return Threshold(value, "otsu", False, valley.p_value, reason + counts + ".", label)
+    return Threshold(value, "otsu", False, p_value, reason + counts + ".", label)
 
 
 def fixed_threshold(value: float) -> Threshold:
@@ -169,42 +172,44 @@ def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.b
     return score < threshold.value
 
 
-@dataclass(frozen=True)
-class _Valley:
-    centre: float
-    width: float
-    count: int
-    mode: float
-    mode_count: int
-    p_value: float
+class _Windows(NamedTuple):
+    here: NDArray[np.bool_]
+    centres: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    modes: NDArray[np.float64]
+    mode_counts: NDArray[np.int64]
+    p_values: NDArray[np.float64]
 
 
-def _valley(scores: NDArray[np.float64], value: float, alpha: float) -> _Valley:
-    """Return the valley nearest to ``value`` of those in sorted scores, or what comes nearest."""
-    lower, upper = scores[scores < value], scores[scores >= value]
-    width = float(upper.mean() - lower.mean()) / 4
-    all_centres = np.arange(scores[0], upper.mean() + width / 16, width / _STEPS_PER_WINDOW)
-    all_counts = np.searchsorted(scores, all_centres + width / 2, "right")
-    all_counts -= np.searchsorted(scores, all_centres - width / 2)
-    # The fullest of the windows that end where the window begins, or below.
-    modes = np.maximum.accumulate(all_counts)[:-_STEPS_PER_WINDOW]
-    centres, counts = all_centres[_STEPS_PER_WINDOW:], all_counts[_STEPS_PER_WINDOW:]
-    windows = float(upper.mean() - scores[0]) / width
-    p_values = np.minimum(1.0, windows * binom.cdf(counts, counts + modes, 0.5))
-    empty = (p_values <= alpha) & (counts <= _FULLEST_VALLEY * modes)
-    if not empty.any():
-        empty = p_values == p_values.min()
-    bottom = counts == minimum_filter1d(counts, 2 * _STEPS_PER_WINDOW + 1)
-    valleys = np.flatnonzero(empty & bottom) if (empty & bottom).any() else np.flatnonzero(empty)
-    valley = valleys[np.argmin(np.abs(centres[valleys] - value))]
-    return _Valley(
-        centre=float(centres[valley]),
-        width=width,
-        count=int(counts[valley]),
-        mode=float(all_centres[np.argmax(all_counts == modes[valley])]),
-        mode_count=int(modes[valley]),
-        p_value=float(p_values[valley]),
-    )
+def _windows(scores: NDArray[np.float64], value: float) -> _Windows:
+    """Count sorted scores in windows of every width, and in the fullest window below each."""
+    lower = np.searchsorted(scores, value)
+    top = float(scores[lower:].mean())
+    distance = top - float(scores[:lower].mean())
+    found = []
+    for parts, share in _PARTS.items():
+        width = distance / parts
+        step = width / _STEPS_PER_WINDOW
+        starts = np.arange(scores[0], top - width / 2, step)
+        begin, end = np.searchsorted(scores, starts), np.searchsorted(scores, starts + width)
+        counts = end - begin
+        # The fullest of the windows that end where the window begins, or below.
+        fullest = np.maximum.accumulate(counts)
+        modes = np.searchsorted(fullest, fullest[:-_STEPS_PER_WINDOW])
+        above = slice(_STEPS_PER_WINDOW, None)
+        tests = (top - scores[0]) / width / share
+        p_values = tests * binom.cdf(counts[above], counts[above] + counts[modes], 0.5)
+        found.append(
+            _Windows(
+                here=np.maximum(begin - lower, lower - end)[above] <= 1 + _LARGEST_STRAY * lower,
+                centres=starts[above] + width / 2,
+                counts=counts[above],
+                modes=starts[modes] + width / 2,
+                mode_counts=counts[modes],
+                p_values=np.minimum(p_values, 1.0),
+            )
+        )
+    return _Windows(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _refused(

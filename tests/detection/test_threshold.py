@@ -255,6 +255,26 @@ def test_valley_elsewhere_is_named() -> None:
     assert f1(anomalous(score, fixed_threshold(float(valley[1]))), truth) > 0.95
 
 
+def test_scores_that_rise_from_minority_to_bulk() -> None:
+    """Nowhere in such a valley is it emptier than on both sides, but all of it is a valley."""
+    valley = np.linspace(0.4**2, 0.75**2, 200) ** 0.5
+    rng = np.random.default_rng(7107)
+    score = np.concatenate([np.linspace(0.1, 0.3, 400), valley, bulk(rng, 20000)])
+    threshold = otsu_threshold(score)
+    assert not threshold.unimodal
+    assert 0.4 < threshold.value < 0.75
+
+
+def test_narrow_valley_beside_a_wide_minority() -> None:
+    """Anomalies that spread wide, up to a bulk that spreads too."""
+    truth = np.arange(36864) < 590
+    for seed in SEEDS[:5]:
+        rng = np.random.default_rng(seed)
+        minority = rng.triangular(0.2, 0.62, 0.78, truth.size)
+        score = np.where(truth, minority, bulk(rng, truth.size, sd=0.03, skew=1.2))
+        assert f1(anomalous(score, otsu_threshold(score)), truth) > 0.95
+
+
 @pytest.mark.parametrize(("mean", "distance"), [(0.52, 0.15), (0.35, 0.3)])
 def test_minority_of_two_kinds_is_found(mean: float, distance: float) -> None:
     """Anomalies in two domains score differently, with or without a gap between them."""
