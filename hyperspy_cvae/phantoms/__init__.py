@@ -1,6 +1,13 @@
 """Simulated spectrum images with known truth, and the injection of anomalies."""
 
-from hyperspy_cvae.phantoms._anomaly import FE_L_WINDOW, PeakShift, discs, inject, roll_edge
+from hyperspy_cvae.phantoms._anomaly import (
+    FE_L_WINDOW,
+    LocalChemistry,
+    PeakShift,
+    discs,
+    inject,
+    roll_edge,
+)
 from hyperspy_cvae.phantoms._detector import Detector
 from hyperspy_cvae.phantoms._phantom import Phantom, bifeo3, paper_si
 from hyperspy_cvae.phantoms._spectra import FineStructure
@@ -10,6 +17,7 @@ __all__ = [
     "FE_L_WINDOW",
     "Detector",
     "FineStructure",
+    "LocalChemistry",
     "PeakShift",
     "Phantom",
     "Structure",

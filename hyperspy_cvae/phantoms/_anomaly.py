@@ -1,10 +1,11 @@
-"""Anomalies: discs in which the Fe L2,3 edge is moved, in simulated or in recorded counts."""
+"""Anomalies: discs in which an edge is another, in simulated or in recorded counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
+from hyperspy_cvae.phantoms._spectra import FineStructure
 from hyperspy_cvae.phantoms._types import BoolArray, FloatArray
 
 Mode = Literal["shift", "roll"]
@@ -48,6 +49,63 @@ class PeakShift:
 
     def __post_init__(self) -> None:
         _check_mode(self.mode)
+
+    def __bool__(self) -> bool:
+        return self.shift != 0
+
+
+@dataclass(frozen=True)
+class LocalChemistry:
+    """Discs in which valence, bonding or composition are other than in the crystal around.
+
+    Attributes
+    ----------
+    l3
+        By how much the white lines of Fe lie higher, in eV.
+    l2
+        What is added to the height of Fe L2 over that of Fe L3.
+    prepeak
+        What is added to the height of the O K prepeak over the O K step.
+    manganese
+        Share of the iron that is replaced by manganese, 0 to 1.
+    discs
+        Number of discs.
+    radius
+        Radius of the discs in pixels.
+
+    Examples
+    --------
+    Fe2+ in place of Fe3+, and one atom in eight replaced by manganese:
+
+    >>> valence, dopant = LocalChemistry(l3=-1.6, l2=-0.1), LocalChemistry(manganese=0.12)
+    >>> round(dopant.of(FineStructure()).iron, 2)
+    0.88
+    """
+
+    l3: float = 0.0
+    l2: float = 0.0
+    prepeak: float = 0.0
+    manganese: float = 0.0
+    discs: int = 4
+    radius: float = 7.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.manganese <= 1:
+            raise ValueError(f"manganese is {self.manganese}; it must lie between 0 and 1.")
+
+    def __bool__(self) -> bool:
+        return any((self.l3, self.l2, self.prepeak, self.manganese))
+
+    def of(self, kind: FineStructure) -> FineStructure:
+        """Return the fine structure that a kind of domain has in the discs."""
+        return replace(
+            kind,
+            l3=kind.l3 + self.l3,
+            l2=max(kind.l2 + self.l2, 0),
+            prepeak=max(kind.prepeak + self.prepeak, 0),
+            iron=kind.iron * (1 - self.manganese),
+            manganese=kind.manganese + kind.iron * self.manganese,
+        )
 
 
 def discs(shape: tuple[int, int], n: int, radius: float, seed: int = 0) -> BoolArray:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hyperspy_cvae.phantoms._anomaly import Mode, PeakShift, discs, roll_edge
+from hyperspy_cvae.phantoms._anomaly import LocalChemistry, Mode, PeakShift, discs, roll_edge
 from hyperspy_cvae.phantoms._detector import Detector
 from hyperspy_cvae.phantoms._structure import MAX_SHIFT, Crystal, Structure
 from hyperspy_cvae.phantoms._types import BoolArray, FloatArray
@@ -18,6 +18,8 @@ PIXEL_SIZE = 0.05
 """Step of the scan in nm."""
 
 _FE_L23 = (705.0, 735.0)
+_MN_L23 = (635.0, 660.0)
+_O_K = (525.0, 540.0)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def bifeo3(
     dispersion: float = 0.3,
     structure: Structure | None = None,
     detector: Detector | None = None,
-    anomaly: PeakShift | None = None,
+    anomaly: PeakShift | LocalChemistry | None = None,
     seed: int = 0,
 ) -> Phantom:
     """Simulate a core-loss spectrum image of bismuth ferrite.
@@ -74,7 +76,7 @@ def bifeo3(
     detector
         The camera; ``Detector()`` if not given.
     anomaly
-        The anomaly; none if not given, and none if its shift is 0.
+        The anomaly; none if not given, and none if it changes nothing.
     seed
         Same seed, same phantom. Crystal, discs and noise have a stream of random numbers each:
         the anomaly changes nothing outside its discs.
@@ -102,17 +104,17 @@ def bifeo3(
     detector = detector or Detector()
     _check_sizes(shape, channels, offset, dispersion)
     energy = offset + dispersion * np.arange(channels)
-    shift = anomaly.shift if anomaly else 0.0
-    if anomaly and shift:
+    if anomaly:
         _check_anomaly(energy, anomaly)
     crystal_seed, disc_seed, noise_seed, anomaly_seed = np.random.SeedSequence(seed).spawn(4)
     truth = np.zeros(shape, bool)
-    if anomaly and shift:
+    if anomaly:
         place = int(disc_seed.generate_state(1)[0])
         truth = discs(shape, anomaly.discs, anomaly.radius, place)
 
     crystal = Crystal(structure, shape, energy, np.random.default_rng(crystal_seed))
     bulk = crystal.cube()
+    anomalous = crystal.altered(anomaly.of) if isinstance(anomaly, LocalChemistry) else crystal
     scale = np.float32(detector.dose / bulk[..., 0].mean(dtype=float))
     counts = np.empty_like(bulk)
     noise = np.random.default_rng(noise_seed)
@@ -122,11 +124,12 @@ def bifeo3(
         counts[row] = detector.record(electrons, noise)
         hit = truth[row]
         if anomaly and hit.any():
-            if anomaly.mode == "roll":
+            shift = anomaly.shift if isinstance(anomaly, PeakShift) else 0.0
+            if isinstance(anomaly, PeakShift) and anomaly.mode == "roll":
                 counts[row, hit] = roll_edge(counts[row, hit], shift, energy, anomaly.window)
             else:
-                moved = (scale * crystal.spectra(row, shift)[hit]).astype(np.float32)
-                counts[row, hit] = detector.record(moved, anomalous_noise)
+                other = (scale * anomalous.spectra(row, shift)[hit]).astype(np.float32)
+                counts[row, hit] = detector.record(other, anomalous_noise)
         bulk[row] = detector.expected(electrons)
 
     description = {
@@ -245,15 +248,26 @@ def _check_sizes(shape: tuple[int, int], channels: int, offset: float, dispersio
         )
 
 
-def _check_anomaly(energy: FloatArray, anomaly: PeakShift) -> None:
-    if abs(anomaly.shift) > MAX_SHIFT:
-        raise ValueError(
-            f"shift is {anomaly.shift} eV; the Fe L2,3 edge can be moved by up to {MAX_SHIFT:g} eV."
-        )
-    start, stop = anomaly.window if anomaly.mode == "roll" else _FE_L23
-    if energy[0] > start or energy[-1] < stop:
-        raise ValueError(
-            f"The energy axis {energy[0]:g}-{energy[-1]:g} eV does not contain the Fe L2,3 edge "
-            f"({start:g}-{stop:g} eV) that the anomaly would move; change offset, dispersion or "
-            "channels, or leave anomaly out."
-        )
+def _check_anomaly(energy: FloatArray, anomaly: PeakShift | LocalChemistry) -> None:
+    edges = {}
+    if isinstance(anomaly, PeakShift):
+        if abs(anomaly.shift) > MAX_SHIFT:
+            raise ValueError(
+                f"shift is {anomaly.shift} eV; the Fe L2,3 edge can be moved by up to "
+                f"{MAX_SHIFT:g} eV."
+            )
+        edges["Fe L2,3"] = anomaly.window if anomaly.mode == "roll" else _FE_L23
+    else:
+        if anomaly.l3 or anomaly.l2:
+            edges["Fe L2,3"] = _FE_L23
+        if anomaly.prepeak:
+            edges["O K"] = _O_K
+        if anomaly.manganese:
+            edges["Mn L2,3"] = _MN_L23
+    for edge, (start, stop) in edges.items():
+        if energy[0] > start or energy[-1] < stop:
+            raise ValueError(
+                f"The energy axis {energy[0]:g}-{energy[-1]:g} eV does not contain the {edge} edge "
+                f"({start:g}-{stop:g} eV) that the anomaly would change; change offset, dispersion "
+                "or channels, or leave anomaly out."
+            )

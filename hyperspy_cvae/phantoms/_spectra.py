@@ -17,7 +17,7 @@ _MARGIN = 5 * _PLASMON_ENERGY
 
 @dataclass(frozen=True)
 class FineStructure:
-    """The near-edge fine structure (ELNES) of one kind of domain.
+    """One kind of domain: its near-edge fine structure (ELNES) and what it holds in place of Fe.
 
     Attributes
     ----------
@@ -36,6 +36,10 @@ class FineStructure:
         Height of the O K prepeak (O 2p hybridised with Fe 3d) over the O K step.
     oxygen
         Energy loss of the O K onset in eV.
+    iron
+        Height of Fe L2,3 over that of the crystal; 0 where there is no iron.
+    manganese
+        Height of Mn L2,3 in the same unit.
 
     Examples
     --------
@@ -50,6 +54,8 @@ class FineStructure:
     spin_orbit: float = 12.9
     prepeak: float = 0.6
     oxygen: float = 531.0
+    iron: float = 1.0
+    manganese: float = 0.0
 
 
 def power_law(energy: FloatArray, exponent: float, reference: float) -> FloatArray:
@@ -94,6 +100,17 @@ def fe_l23(energy: FloatArray, fine: FineStructure) -> FloatArray:
         edge += height * fine.t2g * _lorentzian(energy, maximum - fine.splitting, width)
         edge += step * _step(energy, maximum, width)
     return edge
+
+
+def mn_l23(energy: FloatArray) -> FloatArray:
+    """Return the Mn L2,3 edge, of the form of :func:`fe_l23`, L3 at 641.5 eV.
+
+    Parameters
+    ----------
+    energy
+        Energy loss in eV, shape ``(channels,)``.
+    """
+    return fe_l23(energy, FineStructure(l3=641.5, spin_orbit=11.1, l2=0.5))
 
 
 def o_k(energy: FloatArray, fine: FineStructure) -> FloatArray:
@@ -145,7 +162,7 @@ def component_spectra(
     Called with energies of shape ``(channels,)`` it gives ``(channels, 2, 2 + 2 * kinds)``. The
     middle axis is the order of plural scattering: 0 is the single scattering, 1 the same
     convolved with one plasmon loss. Last axis: background, Bi N, then O K of each kind, then
-    Fe L2,3 of each kind.
+    Fe L2,3 (and Mn L2,3) of each kind.
 
     Parameters
     ----------
@@ -175,7 +192,11 @@ def component_spectra(
         power_law(fine, exponent, energy[0]),
         above_background(bismuth, 440.0, bi_n(fine)),
         *(above_background(oxygen, 531.0, o_k(fine, kind)) for kind in kinds),
-        *(above_background(iron, 713.0, fe_l23(fine, kind)) for kind in kinds),
+        *(
+            above_background(kind.iron * iron, 713.0, fe_l23(fine, kind))
+            + above_background(kind.manganese * iron, 641.5, mn_l23(fine))
+            for kind in kinds
+        ),
     ]
     orders = np.stack([single, [_plasmon_loss(fine, spectrum) for spectrum in single]])
     return CubicSpline(fine, np.moveaxis(orders, -1, 0), axis=0)

@@ -1,8 +1,12 @@
 """The crystal under the probe: what varies from pixel to pixel, and the expected spectra."""
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.spatial import cKDTree
 
@@ -53,6 +57,12 @@ class Structure:
         Fine structure of each kind of domain; the walls between domains are sharp.
     domain_size
         Typical width of a domain in pixels.
+    layered
+        Whether the domains are layers of equal thickness, from the first row to the last, as in a
+        film on its substrate.
+    column
+        Fine structure at the centres of the Fe columns, which mixes with that of the domain away
+        from them; none of its own if None.
     wall
         Fine structure inside a domain wall.
     wall_width
@@ -87,6 +97,8 @@ class Structure:
     column_contrast: float = 0.2
     domains: tuple[FineStructure, ...] = _DOMAINS
     domain_size: float = 40.0
+    layered: bool = False
+    column: FineStructure | None = None
     wall: FineStructure = _WALL
     wall_width: float = 3.0
     strained: FineStructure = _STRAINED
@@ -140,17 +152,12 @@ class Crystal:
     ) -> None:
         self.energy = energy
         self.drift = row_drift(shape[0], structure.drift, structure.jitter, generator)
-        kinds = (*structure.domains, structure.wall, structure.strained)
-        self._iron = slice(2 + len(kinds), None)
-        self._spectra = component_spectra(
-            energy,
-            structure.exponent,
-            structure.bismuth,
-            structure.oxygen,
-            structure.iron,
-            kinds,
-            margin=np.abs(self.drift).max() + MAX_SHIFT,
-        )
+        self._structure = structure
+        self._kinds = (*structure.domains, structure.wall, structure.strained)
+        if structure.column:
+            self._kinds += (structure.column,)
+        self._iron = slice(2 + len(self._kinds), None)
+        self._spectra = self._components(self._kinds)
         thickness = thickness_map(
             shape, structure.thickness, structure.wedge, structure.roughness, generator
         )
@@ -169,6 +176,24 @@ class Crystal:
         single = thickness * np.exp(-thickness)
         orders = np.stack([single, single * thickness], axis=-1)
         self.mixture = orders[..., :, None] * atoms[..., None, :]
+
+    def _components(self, kinds: tuple[FineStructure, ...]) -> CubicSpline:
+        structure = self._structure
+        return component_spectra(
+            self.energy,
+            structure.exponent,
+            structure.bismuth,
+            structure.oxygen,
+            structure.iron,
+            kinds,
+            margin=np.abs(self.drift).max() + MAX_SHIFT,
+        )
+
+    def altered(self, change: Callable[[FineStructure], FineStructure]) -> "Crystal":
+        """Return the same crystal with another fine structure of every kind of domain."""
+        other = copy.copy(self)
+        other._spectra = self._components(tuple(change(kind) for kind in self._kinds))
+        return other
 
     def spectra(self, row: int, shift: float = 0.0) -> FloatArray:
         """Return the expected spectra of one row, shape ``(columns, channels)``, unscaled.
@@ -241,16 +266,43 @@ def kind_shares(
 ) -> FloatArray:
     """Return the share of each fine structure in each pixel, shape ``(rows, columns, kinds)``.
 
-    The kinds are the domains, the wall and the strained crystal; the shares of a pixel sum to 1.
+    The kinds are the domains, the wall, the strained crystal and, if it has a fine structure of
+    its own, the Fe column; the shares of a pixel sum to 1.
     """
-    domain, wall = domains(
-        shape, len(structure.domains), structure.domain_size, structure.wall_width, generator
-    )
     count = len(structure.domains)
+    if structure.layered:
+        domain, wall = layers(shape, count, structure.wall_width)
+    else:
+        domain, wall = domains(shape, count, structure.domain_size, structure.wall_width, generator)
     sharp = np.eye(count + 2)[np.where(wall, count, domain)]
     field = _smooth_field(shape, structure.domain_size / 2, generator)
     strained = np.clip(structure.strain * np.abs(field), 0, 1)[..., None]
-    return (1 - strained) * sharp + strained * np.eye(count + 2)[-1]
+    share = (1 - strained) * sharp + strained * np.eye(count + 2)[-1]
+    if structure.column is None:
+        return share
+    # The lattice of the columns, from 0 between them to 1 at their centres.
+    on_column = columns(shape, structure.column_period, 1.0)[0][..., None] / 2
+    return np.concatenate([(1 - on_column) * share, on_column], axis=-1)
+
+
+def layers(
+    shape: tuple[int, int], kinds: int, wall_width: float
+) -> tuple[NDArray[np.intp], BoolArray]:
+    """Return the kind of layer at each pixel and where the interfaces are, shape ``shape``.
+
+    Examples
+    --------
+    >>> layers((4, 1), 2, 0)[0].ravel()
+    array([0, 0, 1, 1])
+    """
+    depth = (np.arange(shape[0]) + 0.5) * kinds / shape[0]
+    from_interface = np.abs(depth - np.clip(np.round(depth), 1, max(1, kinds - 1)))
+    near = (from_interface * shape[0] / kinds < wall_width / 2) & (kinds > 1)
+    kind = depth.astype(np.intp)
+    return (
+        np.repeat(kind[:, None], shape[1], axis=1),
+        np.repeat(near[:, None], shape[1], axis=1),
+    )
 
 
 def domains(
@@ -259,7 +311,7 @@ def domains(
     size: float,
     wall_width: float,
     generator: np.random.Generator,
-) -> tuple[FloatArray, BoolArray]:
+) -> tuple[NDArray[np.intp], BoolArray]:
     """Return the kind of domain at each pixel and where the domain walls are.
 
     The domains are the Voronoi cells of a square lattice of spacing ``size`` whose points are

@@ -6,7 +6,15 @@ import pytest
 from sklearn.utils.extmath import randomized_svd
 
 from hyperspy_cvae.detection import pearson_correlation
-from hyperspy_cvae.phantoms import Detector, PeakShift, Phantom, Structure, bifeo3, paper_si
+from hyperspy_cvae.phantoms import (
+    Detector,
+    LocalChemistry,
+    PeakShift,
+    Phantom,
+    Structure,
+    bifeo3,
+    paper_si,
+)
 
 
 def test_same_seed_same_phantom(shifted: Phantom) -> None:
@@ -63,14 +71,41 @@ def test_shift_moves_the_edge(shift: float, uniform: Structure) -> None:
     assert peaks[0] - peaks[1] == pytest.approx(shift, abs=0.301)
 
 
+@pytest.mark.parametrize(
+    ("anomaly", "more", "less"),
+    [
+        (LocalChemistry(l3=2.0, discs=2, radius=3), 716.5, 712.0),
+        (LocalChemistry(l2=0.2, discs=2, radius=3), 726.3, None),
+        (LocalChemistry(prepeak=-0.4, discs=2, radius=3), None, 531.0),
+        (LocalChemistry(manganese=0.3, discs=2, radius=3), 641.5, 713.4),
+    ],
+)
+def test_local_chemistry(
+    anomaly: LocalChemistry, more: float | None, less: float | None, uniform: Structure
+) -> None:
+    detector = Detector(dose=1e5, read_noise=0, dark=0)
+    phantom = bifeo3((20, 20), 720, 520.0, 0.3, uniform, detector, anomaly, seed=1)
+    energy = phantom.signal.axes_manager.signal_axes[0].axis
+    truth = phantom.truth.data
+    assert truth.any()
+    excess = phantom.signal.data[truth].mean(0) / phantom.bulk.data[truth].mean(0) - 1
+    if more is not None:
+        assert excess[np.abs(energy - more).argmin()] > 0.01
+    if less is not None:
+        assert excess[np.abs(energy - less).argmin()] < -0.01
+    assert np.abs(excess[energy < 522]).max() < 0.005
+    outside = phantom.signal.data[~truth] / phantom.bulk.data[~truth] - 1
+    assert np.abs(outside.mean(0)).max() < 0.005
+
+
 def test_recorded_counts_scatter_around_the_bulk(clean: Phantom) -> None:
     difference = clean.signal.data - clean.bulk.data
     assert difference.mean() == pytest.approx(0, abs=0.05)
     assert clean.signal.data.dtype == clean.bulk.data.dtype == np.float32
 
 
-@pytest.mark.parametrize("anomaly", [None, PeakShift(shift=0)])
-def test_clean_phantom(anomaly: PeakShift | None) -> None:
+@pytest.mark.parametrize("anomaly", [None, PeakShift(shift=0), LocalChemistry()])
+def test_clean_phantom(anomaly: PeakShift | LocalChemistry | None) -> None:
     phantom = bifeo3((8, 9), 50, anomaly=anomaly)
     assert phantom.truth.data.dtype == bool
     assert not phantom.truth.data.any()
@@ -110,9 +145,23 @@ def test_any_size(shape: tuple[int, int]) -> None:
     assert np.isfinite(phantom.signal.data).all()
 
 
-def test_anomaly_beyond_the_axis() -> None:
-    with pytest.raises(ValueError, match="does not contain the Fe L2,3 edge"):
-        bifeo3((16, 16), 100, anomaly=PeakShift(radius=2))
+@pytest.mark.parametrize(
+    ("anomaly", "edge"),
+    [
+        (PeakShift(), "Fe L2,3"),
+        (LocalChemistry(l2=0.1), "Fe L2,3"),
+        (LocalChemistry(prepeak=0.1), "O K"),
+        (LocalChemistry(manganese=0.1), "Mn L2,3"),
+    ],
+)
+def test_anomaly_beyond_the_axis(anomaly: PeakShift | LocalChemistry, edge: str) -> None:
+    with pytest.raises(ValueError, match=f"does not contain the {edge} edge"):
+        bifeo3((64, 64), 100, offset=590, anomaly=anomaly)
+
+
+def test_impossible_share_of_manganese() -> None:
+    with pytest.raises(ValueError, match=r"manganese is 1\.2; it must lie between 0 and 1"):
+        LocalChemistry(manganese=1.2)
 
 
 @pytest.mark.parametrize(

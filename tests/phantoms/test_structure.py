@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hyperspy_cvae.phantoms import FineStructure, Structure, bifeo3
-from hyperspy_cvae.phantoms._structure import columns, domains, kind_shares, row_drift
+from hyperspy_cvae.phantoms._structure import columns, domains, kind_shares, layers, row_drift
 from hyperspy_cvae.phantoms._types import FloatArray
 
 
@@ -62,10 +62,38 @@ def test_domains_are_large_and_walls_narrow() -> None:
     assert 0.02 < wall.mean() < 0.3
 
 
-def test_shares_sum_to_one() -> None:
-    shares = kind_shares((20, 30), Structure(), np.random.default_rng(0))
+@pytest.mark.parametrize(
+    "structure", [Structure(), Structure(layered=True), Structure(column=FineStructure())]
+)
+def test_shares_sum_to_one(structure: Structure) -> None:
+    shares = kind_shares((20, 30), structure, np.random.default_rng(0))
     assert shares.min() >= 0
     assert np.allclose(shares.sum(-1), 1)
+
+
+def test_layers_lie_over_each_other() -> None:
+    kind, interface = layers((30, 5), 3, 2.0)
+    assert np.array_equal(kind[:, 0], np.repeat([0, 1, 2], 10))
+    assert np.array_equal(np.flatnonzero(interface[:, 0]), [9, 10, 19, 20])
+    assert np.array_equal(kind, np.repeat(kind[:, :1], 5, axis=1))
+    assert not layers((30, 5), 1, 2.0)[1].any()
+
+
+def test_a_layer_may_lack_iron(uniform: Structure) -> None:
+    film = FineStructure()
+    stack = replace(uniform, domains=(film, replace(film, iron=0)), layered=True)
+    spectra = bulk(stack)
+    edge = spectra[..., 65].mean(1) - spectra[..., 20].mean(1)  # at the L3 maximum and before it
+    assert edge[:20].min() > 0.1 * spectra[..., 20].mean()
+    assert edge[20:].max() < 0
+
+
+def test_fine_structure_of_columns(uniform: Structure) -> None:
+    column = FineStructure(l3=715.4)
+    structure = replace(uniform, column=column, column_period=8)
+    position = l3_position(bulk(structure, (33, 33)))
+    assert position[0, 0] == pytest.approx(position[8, 16]) == pytest.approx(715.4, abs=0.1)
+    assert position[4, 4] == pytest.approx(713.4, abs=0.1)
 
 
 def test_domains_differ_in_l3(uniform: Structure) -> None:
