@@ -1,6 +1,8 @@
-"""From reconstructions to anomalies: scores, thresholds and regions, as pure functions."""
+"""From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
+from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.detection._scores import Score, score_spectra
 from hyperspy_cvae.detection._threshold import (
     Threshold,
     anomalous,
@@ -8,4 +10,14 @@ from hyperspy_cvae.detection._threshold import (
     otsu_threshold,
 )
 
-__all__ = ["Threshold", "anomalous", "fixed_threshold", "otsu_threshold", "pearson_correlation"]
+__all__ = [
+    "Noise",
+    "Score",
+    "Threshold",
+    "anomalous",
+    "estimate_noise",
+    "fixed_threshold",
+    "otsu_threshold",
+    "pearson_correlation",
+    "score_spectra",
+]
