@@ -20,6 +20,7 @@ from hyperspy_cvae.cli._output import (
 )
 
 if TYPE_CHECKING:
+    from hyperspy_cvae.detection import Score
     from hyperspy_cvae.reconstruction import CVAE
     from hyperspy_cvae.signals import EELSAnomalySignal
 
@@ -38,6 +39,8 @@ class Settings:
         What reconstructs the bulk.
     n_components
         Components of PCA.
+    score
+        What spectra are compared by.
     seed
         Seed of all that is random.
     epochs
@@ -49,6 +52,7 @@ class Settings:
     signal_range: tuple[float, float] | None = None
     method: Literal["cvae", "pca"] = "cvae"
     n_components: int = 4
+    score: "Score" = "pcc"
     seed: int = 0
     epochs: int | None = None
     save_model: bool = False
@@ -173,6 +177,8 @@ def _search(
     """Search one spectrum image and write its maps."""
     model_name = f"{name}.safetensors" if settings.save_model else ""
     expected = [f"{name}-pcc.hspy", f"{name}-mask.hspy", f"{name}.png"]
+    if settings.score != "pcc":
+        expected.append(f"{name}-score.hspy")
     check_free(folder, [*expected, *filter(None, [model_name])], overwrite)
     progress = show_progress()
     arguments: dict[str, Any] = {"n_components": settings.n_components}
@@ -182,7 +188,11 @@ def _search(
             model = trained(signal, settings.epochs, settings.seed)
         arguments = {"model": model}
     found = signal.detect_anomalies(
-        settings.signal_range, method=settings.method, show_progressbar=progress, **arguments
+        settings.signal_range,
+        method=settings.method,
+        score=settings.score,
+        show_progressbar=progress,
+        **arguments,
     )
     with complete_or_not(folder, overwrite) as draft:
         found.save(draft, name)

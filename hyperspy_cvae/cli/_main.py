@@ -64,6 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
         signal_range=tuple(arguments.signal_range) if arguments.signal_range else None,
         method=arguments.method,
         n_components=arguments.n_components or 4,
+        score=arguments.score,
         seed=arguments.seed,
         epochs=arguments.epochs,
         save_model=arguments.save_model,
@@ -96,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("--method", choices=("cvae", "pca"), default="cvae")
     detect.add_argument(
         "--n-components", type=_positive, metavar="N", help="components of PCA (default: 4)"
+    )
+    detect.add_argument(
+        "--score",
+        choices=("pcc", "smoothed", "residual", "combined"),
+        default="pcc",
+        help="what spectra are compared by (default: pcc, the correlation as published)",
     )
     detect.add_argument(
         "--epochs", type=_positive, metavar="N", help="epochs of training (default: the package's)"

@@ -2,7 +2,7 @@
 
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
-from hyperspy_cvae.detection._scores import Score, score_spectra
+from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
 from hyperspy_cvae.detection._threshold import (
     Threshold,
     anomalous,
@@ -11,10 +11,12 @@ from hyperspy_cvae.detection._threshold import (
 )
 
 __all__ = [
+    "QUANTITIES",
     "Noise",
     "Score",
     "Threshold",
     "anomalous",
+    "check_score",
     "estimate_noise",
     "fixed_threshold",
     "otsu_threshold",

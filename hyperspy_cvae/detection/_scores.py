@@ -13,6 +13,14 @@ from hyperspy_cvae.detection._pearson import pearson_correlation
 
 Score = Literal["pcc", "smoothed", "residual", "combined"]
 
+QUANTITIES: dict[Score, str] = {
+    "pcc": "PCC",
+    "smoothed": "Smoothed PCC",
+    "residual": "Residual score",
+    "combined": "Combined score",
+}
+"""What the map of each score is called."""
+
 # Widths of the Gaussian over energy in eV: noise is smoothed away, fine structure is not.
 _PCC_WIDTH = 0.75
 _WIDTHS = (1.5, 3.0)
@@ -92,8 +100,7 @@ def score_spectra(
     >>> bool(scores[5:8, 9:12].max() < np.quantile(scores, 0.05))
     True
     """
-    if score not in get_args(Score):
-        raise ValueError(f"score is {score!r}: choose one of {', '.join(get_args(Score))}.")
+    check_score(score)
     if measured.shape != expected.shape:
         raise ValueError(
             f"expected has the shape {expected.shape}, but measured has {measured.shape}: give "
@@ -113,6 +120,12 @@ def score_spectra(
     else:
         scores = _combined(measured, expected, dispersion, judged)
     return np.where(judged, scores, np.nan)
+
+
+def check_score(score: str) -> None:
+    """Raise a ValueError unless the score is one of those to choose from."""
+    if score not in get_args(Score):
+        raise ValueError(f"score is {score!r}: choose one of {', '.join(get_args(Score))}.")
 
 
 def _combined(

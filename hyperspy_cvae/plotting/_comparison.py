@@ -94,7 +94,7 @@ def plot_comparison(
         above.set_title(f"{name}\n{share_label(pcc, mask)}", parse_math=False)
         if is_line:
             along = step[0] if pcc.shape[0] > 1 else step[1]
-            draw_profile(above, pcc, mask, threshold, along, units)
+            draw_profile(above, pcc, mask, threshold, along, units, "PCC")
             if known is not None:
                 draw_spans(above, known, along)
         else:
@@ -104,13 +104,18 @@ def plot_comparison(
                     draw_outline(above, known, step, colour, width)
             draw_outline(above, mask, step)
         draw_histogram(
-            below, pcc, mask if known is None else known, threshold, histogram_bins(every_pcc)
+            below,
+            pcc,
+            mask if known is None else known,
+            threshold,
+            "PCC",
+            histogram_bins(every_pcc),
         )
         if column:
             below.set_ylabel("")
     if not is_line:
         draw_scale_bar(axes[0, 0], planes[0][0].shape, step, units)
-        add_colour_bar(figure, list(axes[0]), picture, every_pcc)
+        add_colour_bar(figure, list(axes[0]), picture, every_pcc, "PCC")
     _add_key(figure, known is not None, is_line)
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)

@@ -69,18 +69,18 @@ def colour_limits(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def draw_map(
-    axes: Axes, pcc: FloatArray, step: tuple[float, float], limits: tuple[float, float]
+    axes: Axes, score: FloatArray, step: tuple[float, float], limits: tuple[float, float]
 ) -> AxesImage:
     axes.set_facecolor(NOT_JUDGED)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel("light grey: not judged" if np.isnan(pcc).any() else "", fontsize="small")
+    axes.set_xlabel("light grey: not judged" if np.isnan(score).any() else "", fontsize="small")
     return axes.imshow(
-        np.ma.masked_invalid(pcc),
+        np.ma.masked_invalid(score),
         cmap=MAP,
         vmin=limits[0],
         vmax=limits[1],
-        extent=map_extent(pcc.shape, step),
+        extent=map_extent(score.shape, step),
         interpolation="nearest",
     )
 
@@ -104,14 +104,16 @@ def draw_outline(
         axes.add_collection(lines, autolim=False)
 
 
-def add_colour_bar(figure: Figure, axes: list[Axes], picture: AxesImage, pcc: FloatArray) -> None:
+def add_colour_bar(
+    figure: Figure, axes: list[Axes], picture: AxesImage, score: FloatArray, quantity: str
+) -> None:
     low, high = picture.get_clim()
-    finite = pcc[np.isfinite(pcc)]
+    finite = score[np.isfinite(score)]
     if finite.size == 0:
         return
     below, above = bool((finite < low).any()), bool((finite > high).any())
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
-    figure.colorbar(picture, ax=axes, label="PCC", extend=extend, shrink=0.9)
+    figure.colorbar(picture, ax=axes, label=quantity, extend=extend, shrink=0.9)
 
 
 def draw_scale_bar(
@@ -149,20 +151,21 @@ def _round_length(longest: float, whole: bool) -> float:
 
 def draw_profile(
     axes: Axes,
-    pcc: FloatArray,
+    score: FloatArray,
     mask: BoolArray,
     threshold: Threshold,
     step: float,
     units: str,
+    quantity: str,
 ) -> None:
-    position, profile, anomalous = step * np.arange(pcc.size), pcc.ravel(), mask.ravel()
+    position, profile, anomalous = step * np.arange(score.size), score.ravel(), mask.ravel()
     axes.plot(position, profile, color=BULK, lw=1, marker=".", ms=4)
     axes.plot(position[anomalous], profile[anomalous], ".", color=ANOMALOUS, ms=7)
     if np.isfinite(threshold.value):
         axes.axhline(threshold.value, **_threshold_line(threshold))
-    axes.set_xlim(-step / 2, step * (pcc.size - 0.5))
+    axes.set_xlim(-step / 2, step * (score.size - 0.5))
     axes.set_xlabel("Position (px)" if units == "px" else f"Position ({units})")
-    axes.set_ylabel("PCC")
+    axes.set_ylabel(quantity)
 
 
 def draw_spans(axes: Axes, mask: BoolArray, step: float) -> None:
@@ -174,25 +177,26 @@ def draw_spans(axes: Axes, mask: BoolArray, step: float) -> None:
 
 def draw_histogram(
     axes: Axes,
-    pcc: FloatArray,
+    score: FloatArray,
     special: BoolArray,
     threshold: Threshold,
+    quantity: str,
     bins: FloatArray | None = None,
 ) -> None:
     """Draw the distribution of all scores and, in front of it, of those that are special."""
-    judged = np.isfinite(pcc)
-    axes.set_xlabel("PCC")
+    judged = np.isfinite(score)
+    axes.set_xlabel(quantity)
     axes.set_ylabel("Pixels")
     if not judged.any():
         axes.set_xticks([])
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no pixel was judged", ha="center", transform=axes.transAxes)
         return
-    bins = histogram_bins(pcc) if bins is None else bins
-    axes.hist(pcc[judged], bins=list(bins), color=BULK)
-    axes.hist(pcc[judged & special], bins=list(bins), color=ANOMALOUS)
+    bins = histogram_bins(score) if bins is None else bins
+    axes.hist(score[judged], bins=list(bins), color=BULK)
+    axes.hist(score[judged & special], bins=list(bins), color=ANOMALOUS)
     axes.set_yscale("log")
-    top = np.histogram(pcc[judged], bins)[0].max()
+    top = np.histogram(score[judged], bins)[0].max()
     # Twice the range of the bars on the log axis, so that text has room above most of them.
     axes.set_ylim(0.7, 4.0 * max(top, 2))
     if np.isfinite(threshold.value):
@@ -208,8 +212,8 @@ def draw_histogram(
     )
 
 
-def histogram_bins(pcc: FloatArray) -> FloatArray:
-    finite = pcc[np.isfinite(pcc)]
+def histogram_bins(score: FloatArray) -> FloatArray:
+    finite = score[np.isfinite(score)]
     if finite.size == 0:
         return np.linspace(0.0, 1.0, 11)
     low, high = float(finite.min()), float(finite.max())
@@ -224,8 +228,8 @@ def _threshold_line(threshold: Threshold) -> dict[str, Any]:
     return {"color": "black", "lw": 1.1, "ls": style}
 
 
-def share_label(pcc: FloatArray, mask: BoolArray) -> str:
-    judged = int(np.isfinite(pcc).sum())
+def share_label(score: FloatArray, mask: BoolArray) -> str:
+    judged = int(np.isfinite(score).sum())
     found = int(np.count_nonzero(mask))
     if judged == 0:
         return "no pixel judged"

@@ -29,16 +29,17 @@ from hyperspy_cvae.plotting._drawing import (
 
 def plot_maps(
     image: FloatArray,
-    pcc: FloatArray,
+    score: FloatArray,
     mask: BoolArray,
     threshold: Threshold,
     *,
+    quantity: str = "PCC",
     scale: tuple[float, float] = (1.0, 1.0),
     units: str = "",
     title: str = "",
     signal_range_label: str = "",
 ) -> Figure:
-    """Draw what was found in one spectrum image: its image, the PCC map and its histogram.
+    """Draw what was found in one spectrum image: its image, the map of its scores, their histogram.
 
     A line scan (one row or one column) is drawn as profiles over the position.
 
@@ -46,13 +47,15 @@ def plot_maps(
     ----------
     image
         Sum of the counts over energy, shape ``(rows, columns)`` or, of a line, ``(positions,)``.
-    pcc
-        Pearson correlation of each spectrum and its reconstruction, of the same shape; NaN where
-        a pixel was not judged.
+    score
+        Score of each spectrum, lower for more anomalous, of the same shape; NaN where a pixel was
+        not judged.
     mask
         True in the anomalous pixels, of the same shape.
     threshold
         The threshold that gave ``mask``, or that was refused.
+    quantity
+        What ``score`` is, such as the Pearson correlation (PCC).
     scale
         Distance between rows and between columns in ``units``.
     units
@@ -60,7 +63,7 @@ def plot_maps(
     title
         Title of the figure.
     signal_range_label
-        The energy range of the PCC, such as ``"690-730 eV"``.
+        The energy range of the score, such as ``"690-730 eV"``.
 
     Returns
     -------
@@ -76,35 +79,35 @@ def plot_maps(
     --------
     >>> from hyperspy_cvae.detection import anomalous, fixed_threshold
     >>> rng = np.random.default_rng(0)
-    >>> image, pcc = rng.poisson(100, (16, 20)), rng.normal(0.9, 0.02, (16, 20))
-    >>> pcc[4:7, 5:9] -= 0.4
+    >>> image, score = rng.poisson(100, (16, 20)), rng.normal(0.9, 0.02, (16, 20))
+    >>> score[4:7, 5:9] -= 0.4
     >>> threshold = fixed_threshold(0.7)
     >>> figure = plot_maps(
-    ...     image, pcc, anomalous(pcc, threshold), threshold, scale=(0.5, 0.5), units="nm"
+    ...     image, score, anomalous(score, threshold), threshold, scale=(0.5, 0.5), units="nm"
     ... )
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['Sum over energy', 'PCC', '12 of 320 pixels anomalous (3.8 %)']
     >>> plt.close(figure)
     """
-    image, pcc, mask = as_planes(image=image, pcc=pcc, mask=mask)
+    image, score, mask = as_planes(image=image, score=score, mask=mask)
     step, units = calibrated(scale, units)
-    heading = f"PCC, {signal_range_label}" if signal_range_label else "PCC"
-    if min(pcc.shape) == 1:
-        along = step[0] if pcc.shape[0] > 1 else step[1]
+    heading = f"{quantity}, {signal_range_label}" if signal_range_label else quantity
+    if min(score.shape) == 1:
+        along = step[0] if score.shape[0] > 1 else step[1]
         figure, axes = _line_axes()
-        _draw_profiles(axes[:2], image, pcc, mask, threshold, along, units)
+        _draw_profiles(axes[:2], image, score, mask, threshold, along, units, quantity)
     else:
-        figure, axes = _map_axes(pcc.shape, step)
+        figure, axes = _map_axes(score.shape, step)
         picture = axes[0].imshow(image, cmap="gray", extent=map_extent(image.shape, step))
         picture.set_clim(*colour_limits(image))
         draw_scale_bar(axes[0], image.shape, step, units)
-        picture = draw_map(axes[1], pcc, step, colour_limits(pcc))
+        picture = draw_map(axes[1], score, step, colour_limits(score))
         draw_outline(axes[1], mask, step)
-        add_colour_bar(figure, [axes[1]], picture, pcc)
+        add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)
-    draw_histogram(axes[2], pcc, mask, threshold)
-    axes[2].set_title(share_label(pcc, mask))
+    draw_histogram(axes[2], score, mask, threshold, quantity)
+    axes[2].set_title(share_label(score, mask))
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)
     return figure
@@ -131,28 +134,29 @@ def _map_axes(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure
 
 def _line_axes() -> tuple[Figure, list[Axes]]:
     figure, axes = plt.subplot_mosaic(
-        [["image", "histogram"], ["pcc", "histogram"]],
+        [["image", "histogram"], ["score", "histogram"]],
         figsize=(10, 4.2),
         width_ratios=(1.8, 1),
         layout="constrained",
     )
-    axes["image"].sharex(axes["pcc"])
+    axes["image"].sharex(axes["score"])
     axes["image"].tick_params(labelbottom=False)
-    return figure, [axes["image"], axes["pcc"], axes["histogram"]]
+    return figure, [axes["image"], axes["score"], axes["histogram"]]
 
 
 def _draw_profiles(
     axes: Sequence[Axes],
     image: FloatArray,
-    pcc: FloatArray,
+    score: FloatArray,
     mask: BoolArray,
     threshold: Threshold,
     step: float,
     units: str,
+    quantity: str,
 ) -> None:
     above, below = axes
     above.plot(step * np.arange(image.size), image.ravel(), color="black", lw=1)
     above.set_ylabel("Counts")
-    draw_profile(below, pcc, mask, threshold, step, units)
+    draw_profile(below, score, mask, threshold, step, units, quantity)
     for each in axes:
         draw_spans(each, mask, step)

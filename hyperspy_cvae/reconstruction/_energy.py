@@ -39,6 +39,11 @@ class EnergyAxis:
         """Energy of every channel."""
         return self.offset + self.scale * np.arange(self.size)
 
+    @property
+    def dispersion_ev(self) -> float:
+        """Dispersion in eV per channel, of an axis in eV, keV or meV."""
+        return self.scale * {"keV": 1e3, "meV": 1e-3}.get(self.units, 1.0)
+
     def __str__(self) -> str:
         low, high = self.offset, self.offset + self.scale * (self.size - 1)
         units = f" {self.units}" if self.units else ""

@@ -11,11 +11,15 @@ from hyperspy.defaults_parser import preferences
 
 from hyperspy_cvae._version import __version__
 from hyperspy_cvae.detection import (
+    QUANTITIES,
+    Score,
     Threshold,
     anomalous,
+    check_score,
     fixed_threshold,
     otsu_threshold,
     pearson_correlation,
+    score_spectra,
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
@@ -186,6 +190,7 @@ class EELSAnomalySignal(EELSSpectrum):
         method: Literal["cvae", "pca"] = "cvae",
         n_components: int = 4,
         model: CVAE | None = None,
+        score: Score = "pcc",
         threshold: Literal["otsu"] | float = "otsu",
         navigation_mask: Any = None,
         signal_mask: Any = None,
@@ -193,8 +198,8 @@ class EELSAnomalySignal(EELSSpectrum):
     ) -> AnomalyMaps:
         """Find the pixels whose spectra the bulk does not explain.
 
-        Every spectrum is compared with its reconstruction by their Pearson correlation (PCC,
-        eq. 4); pixels below the threshold are anomalous.
+        Every spectrum is compared with its reconstruction, by their Pearson correlation (PCC,
+        eq. 4) or another score; pixels below the threshold are anomalous.
 
         Parameters
         ----------
@@ -210,9 +215,14 @@ class EELSAnomalySignal(EELSSpectrum):
         model
             A trained model to judge with, of this or another spectrum image; its energy axis is
             resampled where that is sound.
+        score
+            What spectra are compared by: ``"pcc"``, the paper's; ``"smoothed"``, the same after
+            smoothing over 1 pixel and 0.75 eV, for small shifts; ``"residual"``, what is left over
+            in units of its noise, for faint edges; or ``"combined"``, all at once. See
+            :func:`hyperspy_cvae.detection.score_spectra`.
         threshold
-            ``"otsu"``: Otsu's threshold of the PCC, refused where it lies in no valley of their
-            histogram (a clean specimen). Or a PCC of your own.
+            ``"otsu"``: Otsu's threshold of the score, refused where it lies in no valley of their
+            histogram (a clean specimen). Or a limit of your own, in units of the score.
         navigation_mask
             Pixels not to judge, True where excluded: a signal, or an array of shape
             ``axes_manager.navigation_shape``.
@@ -224,7 +234,7 @@ class EELSAnomalySignal(EELSSpectrum):
         Returns
         -------
         AnomalyMaps
-            ``found.pcc`` and ``found.mask`` are signals on the axes of the scan.
+            ``found.pcc``, ``found.score`` and ``found.mask`` are signals on the axes of the scan.
 
         Raises
         ------
@@ -235,6 +245,7 @@ class EELSAnomalySignal(EELSSpectrum):
             raise ValueError(f"method is {method!r}: choose 'cvae' or 'pca'.")
         if method == "pca" and model is not None:
             raise ValueError("model was given with method='pca', which trains none: leave it out.")
+        check_score(score)
         limit = None if threshold == "otsu" else _fixed(threshold)
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
@@ -270,23 +281,34 @@ class EELSAnomalySignal(EELSSpectrum):
             )
         pcc = pearson_correlation(cube[..., channels], spectra[..., channels])
         pcc[~(judged & pixels)] = np.nan
-        found = limit or otsu_threshold(pcc)
+        scores: dict[Score, np.ndarray] = {"pcc": pcc}
+        if score != "pcc":
+            scores[score] = score_spectra(
+                cube[..., channels],
+                spectra[..., channels],
+                score,
+                axis.dispersion_ev,
+                judged & pixels,
+            )
+        found = limit or otsu_threshold(scores[score])
         energies = axis.values[channels]
         return self._maps(
-            pcc, cube, found, (float(energies[0]), float(energies[-1])), axis.units, provenance
+            scores, cube, found, (float(energies[0]), float(energies[-1])), axis.units, provenance
         )
 
     def _maps(
         self,
-        pcc: np.ndarray,
+        scores: dict[Score, np.ndarray],
         cube: np.ndarray,
         threshold: Threshold,
         signal_range: Range,
         units: str,
         provenance: dict[str, Any],
     ) -> AnomalyMaps:
+        *_, score = scores
         provenance = {
             **provenance,
+            "score": score,
             "version": __version__,
             "signal_range": list(signal_range),
             "units": units,
@@ -295,8 +317,8 @@ class EELSAnomalySignal(EELSSpectrum):
         title = self.metadata.get_item("General.title", "")
         maps = {}
         for name, quantity, data in (
-            ("PCC", "PCC", pcc),
-            ("Anomalies", "Anomalous", anomalous(pcc, threshold)),
+            *((QUANTITIES[each], QUANTITIES[each], data) for each, data in scores.items()),
+            ("Anomalies", "Anomalous", anomalous(scores[score], threshold)),
             ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), cube.sum(-1, dtype=float)),
         ):
             shape = self.axes_manager.navigation_shape[::-1]
@@ -308,6 +330,7 @@ class EELSAnomalySignal(EELSSpectrum):
         maps["Sum"].metadata.General.title = title
         return AnomalyMaps(
             maps["PCC"],
+            maps[QUANTITIES[score]],
             maps["Anomalies"],
             maps["Sum"],
             threshold,
@@ -334,7 +357,7 @@ def _show(show_progressbar: bool | None) -> bool:
 
 def _fixed(threshold: object) -> Threshold:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
-        raise ValueError(f"threshold is {threshold!r}: use 'otsu', or a PCC such as 0.8.")
+        raise ValueError(f"threshold is {threshold!r}: use 'otsu', or a limit such as 0.8.")
     return fixed_threshold(float(threshold))
 
 

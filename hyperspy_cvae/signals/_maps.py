@@ -25,12 +25,15 @@ class AnomalyMaps:
         Pearson correlation of every spectrum with its reconstruction (eq. 4) on the calibrated
         axes of the scan; low is anomalous. NaN where nothing was measured, where
         ``navigation_mask`` excluded a pixel, and where a spectrum is constant.
+    score
+        What the threshold was applied to, lower for more anomalous: ``pcc`` itself, or the map of
+        another score.
     mask
         True where a pixel is anomalous.
     image
         Counts summed over energy.
     threshold
-        The limit below which a PCC is anomalous, and why.
+        The limit below which a score is anomalous, and why.
     signal_range
         Energies between which spectra were compared.
     units
@@ -40,6 +43,7 @@ class AnomalyMaps:
     """
 
     pcc: BaseSignal
+    score: BaseSignal
     mask: BaseSignal
     image: BaseSignal
     threshold: Threshold
@@ -67,17 +71,15 @@ class AnomalyMaps:
         if judged < self.pcc.data.size:
             lines.append(f"  not judged      {self.pcc.data.size - judged} pixels")
         if judged:
-            median = np.nanmedian(self.pcc.data)
-            lines.append(f"  PCC             median {median:.3f}, lowest {self._lowest:.3f}")
+            for each in (self.pcc, self.score)[: 1 + (self.score is not self.pcc)]:
+                median, lowest = np.nanmedian(each.data), np.nanmin(each.data)
+                quantity = each.metadata.Signal.quantity
+                lines.append(f"  {quantity:<15} median {median:.3f}, lowest {lowest:.3f}")
         lines.append(f"  threshold       {self.threshold.reason}")
         return "\n".join(lines)
 
-    @property
-    def _lowest(self) -> float:
-        return float(np.nanmin(self.pcc.data))
-
     def plot(self) -> None:
-        """Plot the sum image, the PCC map with the mask outlined, and the PCC's histogram.
+        """Plot the sum image, the map of the score with the mask outlined, and its histogram.
 
         The figure is pyplot's current one afterwards, ``matplotlib.pyplot.gcf()``.
         """
@@ -91,9 +93,10 @@ class AnomalyMaps:
         scale, units = map_scale(self.pcc)
         return plot_maps(
             np.atleast_2d(self.image.data),
-            np.atleast_2d(self.pcc.data),
+            np.atleast_2d(self.score.data),
             np.atleast_2d(self.mask.data),
             self.threshold,
+            quantity=self.score.metadata.Signal.quantity,
             scale=scale,
             units=units,
             title=self.image.metadata.get_item("General.title", ""),
@@ -104,6 +107,8 @@ class AnomalyMaps:
         self, folder: str | os.PathLike[str], name: str, overwrite: bool = False
     ) -> list[Path]:
         """Save the maps as ``NAME-pcc.hspy`` and ``NAME-mask.hspy`` and the figure as ``NAME.png``.
+
+        A score that is not the PCC is saved as ``NAME-score.hspy``.
 
         Parameters
         ----------
@@ -127,7 +132,10 @@ class AnomalyMaps:
         import matplotlib.pyplot as plt
 
         folder = Path(folder)
-        paths = [folder / f"{name}{end}" for end in ("-pcc.hspy", "-mask.hspy", ".png")]
+        maps = {"-pcc.hspy": self.pcc, "-mask.hspy": self.mask}
+        if self.score is not self.pcc:
+            maps["-score.hspy"] = self.score
+        paths = [folder / f"{name}{end}" for end in (*maps, ".png")]
         there = [str(path) for path in paths if path.exists()]
         if there and not overwrite:
             raise FileExistsError(
@@ -135,9 +143,9 @@ class AnomalyMaps:
                 "another folder or name."
             )
         folder.mkdir(parents=True, exist_ok=True)
-        self.pcc.save(paths[0], overwrite=True)
-        self.mask.save(paths[1], overwrite=True)
+        for path, each in zip(paths, maps.values(), strict=False):
+            each.save(path, overwrite=True)
         figure = self._figure()
-        figure.savefig(paths[2], dpi=150)
+        figure.savefig(paths[-1], dpi=150)
         plt.close(figure)
         return paths

@@ -204,8 +204,17 @@ def test_title_may_hold_what_matplotlib_takes_for_mathematics() -> None:
 
 def test_arrays_of_different_scans() -> None:
     pcc = scores((8, 9))
-    with pytest.raises(ValueError, match=r"pcc has the shape \(8, 9\), but image has \(9, 8\)"):
+    with pytest.raises(ValueError, match=r"score has the shape \(8, 9\), but image has \(9, 8\)"):
         plot_maps(pcc.T, pcc, pcc < 0.5, fixed_threshold(0.5))
+
+
+def test_quantity_is_what_is_written() -> None:
+    figure = draw(scores((8, 9)), quantity="Combined score", signal_range_label="690-730 eV")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "Combined score, 690-730 eV" in titles
+    labels = {axes.get_xlabel() for axes in figure.axes} | {a.get_ylabel() for a in figure.axes}
+    assert "Combined score" in labels
+    assert "PCC" not in labels
 
 
 def test_no_pixels() -> None:

@@ -13,6 +13,7 @@ from hyperspy.signals import BaseSignal, Signal1D, Signal2D
 
 import hyperspy_cvae
 from hyperspy_cvae import CVAE, AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal
+from hyperspy_cvae.detection import QUANTITIES, Score
 from hyperspy_cvae.phantoms import PeakShift, Phantom, bifeo3
 
 FE_L = (690.0, 730.0)
@@ -83,6 +84,34 @@ def test_summary(found: AnomalyMaps) -> None:
     assert "BiFeO3 phantom" in text
     assert f"{found.mask.data.sum()} of 480 pixels" in text
     assert "690-729.9 eV" in text
+
+
+@pytest.mark.parametrize("score", ["smoothed", "residual", "combined"])
+def test_other_scores(
+    trained: EELSAnomalySignal, found: AnomalyMaps, score: Score, tmp_path: Path
+) -> None:
+    """The threshold is on the score, the PCC stays, and masked pixels are left out of both."""
+    assert found.score is found.pcc
+    excluded = np.zeros((24, 20), bool)
+    excluded[:3] = True
+    other = trained.detect_anomalies(FE_L, score=score, threshold=-3.0, navigation_mask=excluded.T)
+    np.testing.assert_array_equal(other.pcc.data[3:], found.pcc.data[3:])
+    assert np.array_equal(np.isnan(other.score.data), excluded)
+    assert np.array_equal(other.mask.data, other.score.data < -3)
+    assert other.score.metadata.CVAE.score == score
+    title = other.score.metadata.General.title
+    assert title == f"{QUANTITIES[score]} of BiFeO3 phantom"
+    assert QUANTITIES[score] in str(other)
+    names = {path.name for path in other.save(tmp_path, "SI")}
+    assert names == {"SI-pcc.hspy", "SI-score.hspy", "SI-mask.hspy", "SI.png"}
+    saved = hs.load(tmp_path / "SI-score.hspy")
+    np.testing.assert_array_equal(saved.data, other.score.data)
+
+
+def test_unknown_score(phantom: Phantom) -> None:
+    """It is refused before anything is trained."""
+    with pytest.raises(ValueError, match="score is 'rx': choose one of pcc, smoothed"):
+        phantom.signal.detect_anomalies(FE_L, score="rx")  # type: ignore[arg-type]
 
 
 def test_untrained_trains_first_and_says_so(
