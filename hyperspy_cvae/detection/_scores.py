@@ -21,9 +21,11 @@ QUANTITIES: dict[Score, str] = {
 }
 """What the map of each score is called."""
 
-# Widths of the Gaussian over energy in eV: noise is smoothed away, fine structure is not.
+# Widths of the Gaussian over energy in eV: noise is smoothed away, fine structure is not. They are
+# for ranges of a core-loss edge; in narrower ones, as of vibrations, structure is finer.
 _PCC_WIDTH = 0.75
 _WIDTHS = (1.5, 3.0)
+_EDGE_RANGE = 37.5
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -40,11 +42,11 @@ def score_spectra(
         The Pearson correlation of a spectrum with its reconstruction, the paper's
         (see :func:`pearson_correlation`).
     ``"smoothed"``
-        The same after smoothing both over 1 pixel and 0.75 eV: noise counts less, and a small shift
-        of a strong edge shows.
+        The same after smoothing both over 1 pixel and 0.75 eV (a fiftieth of the energy range if
+        that is less): noise counts less, and a small shift of a strong edge shows.
     ``"residual"``
         Less the mean square of the residual in units of its noise, smoothed over 1 pixel and
-        1.5 eV: a faint edge on a strong background shows.
+        1.5 eV (a twenty-fifth of the range): a faint edge on a strong background shows.
     ``"combined"``
         All of them at once. Misfits :math:`T_k` of three kinds are brought to one scale, of median
         0 and unit deviation over the scan, by the cube root that makes chi-squared distributed
@@ -55,7 +57,7 @@ def score_spectra(
 
         The misfits are 1 - PCC after smoothing, over what the noise alone would give where that is
         more than in the median spectrum, so that thin places and vacuum are no anomalies; and the
-        mean square of the residual smoothed over 1.5 eV and over 3 eV.
+        mean square of the residual smoothed over 1.5 eV and over 3 eV (a twelfth of the range).
 
     Parameters
     ----------
@@ -110,15 +112,16 @@ def score_spectra(
         judged = np.ones(measured.shape[:2], bool)
     if score != "pcc" and not judged.all():
         measured = np.where(judged[..., None], measured, expected)
+    channels_per_ev = min(1.0, dispersion * measured.shape[2] / _EDGE_RANGE) / dispersion
     if score == "pcc":
         scores = pearson_correlation(measured, expected)
     elif score == "smoothed":
-        scores = smoothed_pearson(measured, expected, _PCC_WIDTH / dispersion)
+        scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
         residual = whitened_residual(measured, expected)
-        scores = -misfit(residual, _WIDTHS[0] / dispersion)
+        scores = -misfit(residual, _WIDTHS[0] * channels_per_ev)
     else:
-        scores = _combined(measured, expected, dispersion, judged)
+        scores = _combined(measured, expected, channels_per_ev, judged)
     return np.where(judged, scores, np.nan)
 
 
@@ -131,14 +134,14 @@ def check_score(score: str) -> None:
 def _combined(
     measured: NDArray[np.float32],
     expected: NDArray[np.float32],
-    dispersion: float,
+    channels_per_ev: float,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    correlation = smoothed_pearson(measured, expected, _PCC_WIDTH / dispersion)
+    correlation = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     residual = whitened_residual(measured, expected)
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
-        *(misfit(residual, width / dispersion) for width in _WIDTHS),
+        *(misfit(residual, width * channels_per_ev) for width in _WIDTHS),
     ]
     return -logsumexp([_standardised(each, judged) for each in misfits], axis=0)
 

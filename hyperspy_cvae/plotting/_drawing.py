@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hyperspy_cvae.detection import Threshold
@@ -187,6 +188,7 @@ def draw_histogram(
     judged = np.isfinite(score)
     axes.set_xlabel(quantity)
     axes.set_ylabel("Pixels")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     if not judged.any():
         axes.set_xticks([])
         axes.set_yticks([])
