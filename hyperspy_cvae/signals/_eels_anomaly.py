@@ -291,6 +291,13 @@ class EELSAnomalySignal(EELSSpectrum):
                 judged & pixels,
             )
         found = limit or otsu_threshold(scores[score])
+        if limit and (scores[score] < limit.value).sum() > np.isfinite(scores[score]).sum() / 2:
+            warnings.warn(
+                f"threshold {limit.value:g} lies above the median {QUANTITIES[score]}, "
+                f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
+                "look at the histogram, found.plot(), and choose a lower one.",
+                stacklevel=2,
+            )
         energies = axis.values[channels]
         return self._maps(
             scores, cube, found, (float(energies[0]), float(energies[-1])), axis.units, provenance

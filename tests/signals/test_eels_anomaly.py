@@ -108,6 +108,13 @@ def test_other_scores(
     np.testing.assert_array_equal(saved.data, other.score.data)
 
 
+def test_threshold_of_another_score(trained: EELSAnomalySignal) -> None:
+    """A limit that fits a correlation would call all pixels anomalous by the combined score."""
+    with pytest.warns(UserWarning, match=r"threshold 0.8 lies above the median Combined score, -"):
+        found = trained.detect_anomalies(FE_L, score="combined", threshold=0.8)
+    assert found.mask.data.mean() > 0.5
+
+
 def test_unknown_score(phantom: Phantom) -> None:
     """It is refused before anything is trained."""
     with pytest.raises(ValueError, match="score is 'rx': choose one of pcc, smoothed"):
