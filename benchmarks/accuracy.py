@@ -3,7 +3,7 @@
 Every case is simulated with known truth. The 3D-CVAE with default settings, the mean, the tile
 median, PCA and robust PCA go through the same steps and are compared by the same scores; RX
 (Spectral Python), isolation forest and autoencoder (PyOD) score by themselves. The noise-free bulk
-is what no reconstruction can pass.
+stands for a perfect reconstruction.
 
     python -m pip install -e ".[benchmarks]"
     python benchmarks/accuracy.py --seeds 2041 2042 2043
@@ -336,7 +336,7 @@ def rst(results: pd.DataFrame) -> str:
 
 
 def figure(results: pd.DataFrame) -> plt.Figure:
-    """Draw average precision by case: the CVAE, what it is compared with, and the bound."""
+    """Draw average precision by case: CVAE, alternatives and noise-free bulk."""
     rows = compared(results)
     cases = list(rows["case"].unique())
     drawn, axes = plt.subplots(figsize=(8, 1.6 + 0.3 * len(cases)), layout="constrained")

@@ -178,7 +178,7 @@ def _search(
     model_name = f"{name}.safetensors" if settings.save_model else ""
     expected = [f"{name}-pcc.hspy", f"{name}-mask.hspy", f"{name}.png"]
     if settings.score != "pcc":
-        expected.append(f"{name}-score.hspy")
+        expected.append(f"{name}-{settings.score}.hspy")
     check_free(folder, [*expected, *filter(None, [model_name])], overwrite)
     progress = show_progress()
     arguments: dict[str, Any] = {"n_components": settings.n_components}

@@ -9,6 +9,7 @@ from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 
 _RADIUS = 1.0  # pixels
+_LEAST_ELECTRONS = 0.1
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -32,8 +33,17 @@ def smoothed_pearson(
     return pearson_correlation(gaussian_filter(measured, sigma), gaussian_filter(expected, sigma))
 
 
+def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Noise:
+    """Return the estimated noise, with a read-out noise of at least a tenth of an electron.
+
+    Less is not to be told from none, and a stray electron in vacuum would be a sensation.
+    """
+    noise = estimate_noise(measured, expected)
+    return Noise(noise.gain, max(noise.read_noise, _LEAST_ELECTRONS * noise.gain))
+
+
 def whitened_residual(
-    measured: NDArray[np.float32], expected: NDArray[np.float32]
+    measured: NDArray[np.float32], expected: NDArray[np.float32], judged: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     r"""Return residuals in units of the noise, ``(rows, columns, energy)``.
 
@@ -41,7 +51,7 @@ def whitened_residual(
 
     The factor :math:`a` of each spectrum, of its weighted least squares, is there because thickness
     is no anomaly. Gain :math:`g` and read-out noise :math:`n` are estimated from the residuals;
-    see :func:`estimate_noise`.
+    see :func:`noise_of`.
 
     Parameters
     ----------
@@ -49,30 +59,32 @@ def whitened_residual(
         Counts :math:`x`, finite.
     expected
         Their reconstruction :math:`r`, of the same shape.
+    judged
+        Pixels the noise is estimated from, ``(rows, columns)``.
     """
-
     # Less is not seen in float32, and keeps the weights in range where there is no noise.
-    least = np.float32(1e-6 * np.abs(expected).mean()) ** 2 + _TINY
+    least = float(1e-6 * np.abs(expected[judged]).mean()) ** 2 + _TINY
 
     def scaled(noise: Noise) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        variance = np.maximum(noise.variance(expected), least)
+        variance = np.maximum(noise.variance(expected), np.float32(least))
         weighted = expected / variance
         norm = np.einsum("rce,rce->rc", expected, weighted)
         factor = np.einsum("rce,rce->rc", measured, weighted) / np.maximum(norm, _TINY)
         return (factor[..., None] * expected).astype(np.float32), variance
 
     fitted, _ = scaled(Noise(1.0, 1.0))
-    noise = estimate_noise(measured, fitted)
-    fitted, variance = scaled(noise)
+    fitted, variance = scaled(noise_of(measured[judged], fitted[judged]))
     return ((measured - fitted) / np.sqrt(variance)).astype(np.float32, copy=False)
 
 
-def misfit(residual: NDArray[np.float32], width: float) -> NDArray[np.float64]:
+def misfit(
+    residual: NDArray[np.float32], width: float, judged: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return the mean square of residuals that were smoothed over pixels and energy.
 
     Every channel is in units of what it usually is, by its median absolute deviation over the
     scan: the correlation of the noise in neighbouring channels is in that, and so is what the
-    reconstruction misses everywhere.
+    reconstruction misses everywhere. That is no less than half of what white noise would leave.
 
     Parameters
     ----------
@@ -80,7 +92,12 @@ def misfit(residual: NDArray[np.float32], width: float) -> NDArray[np.float64]:
         In units of the noise, ``(rows, columns, energy)``; see :func:`whitened_residual`.
     width
         Standard deviation of the Gaussian over energy in channels; over pixels it is 1.
+    judged
+        Pixels that say what is usual, ``(rows, columns)``.
     """
     smooth = gaussian_filter(residual, (_RADIUS, _RADIUS, width))
-    usual = median_abs_deviation(smooth, axis=(0, 1), scale="normal")
-    return np.square(smooth / np.maximum(usual, _TINY)).mean(-1, dtype=np.float64)
+    usual = median_abs_deviation(smooth[judged], axis=0, scale="normal")
+    # The mean square of white noise after a Gaussian of width s is 1 / (2 sqrt(pi) s) per axis.
+    white = 1 / (4 * np.pi * _RADIUS**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
+    smooth /= np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)
+    return np.square(smooth).mean(-1, dtype=np.float64)

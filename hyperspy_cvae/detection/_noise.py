@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.stats import median_abs_deviation
 
 _BINS = 40
+_FEWEST_PER_BIN = 20
 _ENOUGH = 2_000_000  # counts to know two numbers
+_FAINT = 0.01
+_FITTING = 0.9  # of the spectra
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,29 @@ class Noise:
 
 
 def estimate_noise(measured: NDArray[np.floating], expected: NDArray[np.floating]) -> Noise:
-    r"""Estimate the noise of counts from their deviations from what is expected.
+    r"""Estimate the noise of spectra from their deviations from what is expected.
 
-    The counts are sorted into 40 bins of equal size by what is expected, :math:`r`. The variance in
-    each is estimated by the median absolute deviation, which a few anomalies do not change, and
-    :math:`\sigma^2 = g r + n^2` with :math:`g, n^2 \ge 0` is fitted to them by least squares of
-    their relative errors.
+    The tenth of the spectra that fits worst is left out: anomalies are among it, and the noise is
+    hardly less without. The other counts are sorted into 40 bins of equal size by what is expected,
+    :math:`r` (fewer of few counts), and :math:`\sigma^2 = g r + n^2` with :math:`g, n^2 \ge 0` is
+    fitted to the mean squares of their deviations by least squares of errors that are
+    relative, and to a hundredth of the mean variance absolute.
 
     Parameters
     ----------
     measured
-        Counts of any shape, finite.
+        Counts ``(..., energy)``, finite.
     expected
         The counts a reconstruction expects, of the same shape.
 
     Raises
     ------
     ValueError
-        If the shapes differ or there are fewer than 40 counts.
+        If the shapes differ.
 
     Examples
     --------
-    >>> expected = np.linspace(5, 200, 100_000)
+    >>> expected = np.linspace(5, 200, 100_000).reshape(500, 200)
     >>> noise = estimate_noise(np.random.default_rng(0).poisson(expected), expected)
     >>> round(noise.gain, 1)
     1.0
@@ -69,18 +72,22 @@ def estimate_noise(measured: NDArray[np.floating], expected: NDArray[np.floating
             f"expected has the shape {expected.shape}, but measured has {measured.shape}: give "
             "the reconstruction of the same pixels and channels."
         )
-    if measured.size < _BINS:
-        raise ValueError(f"measured holds {measured.size} counts, but at least {_BINS} are needed.")
-    # Every n-th, with n odd, so that no channel of an even number of them is always left out.
-    step = measured.size // _ENOUGH // 2 * 2 + 1
-    level = expected.ravel()[::step].astype(np.float64)
-    deviation = measured.ravel()[::step] - level
-    bins = np.array_split(np.argsort(level, kind="stable"), _BINS)
+    channels = measured.shape[-1]
+    step = -(-measured.size // _ENOUGH)
+    level = expected.reshape(-1, channels)[::step].astype(np.float64)
+    square = np.square(measured.reshape(-1, channels)[::step] - level)
+    unlikely = square.sum(1) / np.maximum(np.maximum(level, 0).sum(1), np.finfo(float).tiny)
+    fits = unlikely <= np.quantile(unlikely, _FITTING)
+    level, square = level[fits].ravel(), square[fits].ravel()
+    number = int(np.clip(level.size // _FEWEST_PER_BIN, 1, _BINS))
+    bins = np.array_split(np.argsort(level, kind="stable"), number)
     levels = np.array([level[each].mean() for each in bins])
-    variances = np.array([median_abs_deviation(deviation[b], scale="normal") ** 2 for b in bins])
+    variances = np.array([square[each].mean() for each in bins])
     seen = variances > 0
     if not seen.any():
         return Noise(0.0, 0.0)
-    terms = np.stack([np.maximum(levels, 0), np.ones(_BINS)], axis=1)[seen]
-    gain, floor = nnls(terms / variances[seen, None], np.ones(seen.sum()))[0]
+    terms = np.stack([np.maximum(levels, 0), np.ones(number)], axis=1)[seen]
+    # What vacuum leaves over is little in itself, and not to be had to a few per cent.
+    error = variances[seen] + _FAINT * variances.mean()
+    gain, floor = nnls(terms / error[:, None], variances[seen] / error)[0]
     return Noise(float(gain), float(np.sqrt(floor)))

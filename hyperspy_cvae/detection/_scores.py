@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.detection._misfit import misfit, smoothed_pearson, whitened_residual
-from hyperspy_cvae.detection._noise import estimate_noise
+from hyperspy_cvae.detection._misfit import misfit, noise_of, smoothed_pearson, whitened_residual
 from hyperspy_cvae.detection._pearson import pearson_correlation
 
 Score = Literal["pcc", "smoothed", "residual", "combined"]
@@ -56,7 +55,7 @@ def score_spectra(
            u_k = \frac{T_k^{1/3} - \mathrm{median}}{1.4826\,\mathrm{MAD}}
 
         The misfits are 1 - PCC after smoothing, over what the noise alone would give where that is
-        more than in the median spectrum, so that thin places and vacuum are no anomalies; and the
+        more than in the median spectrum, for thin places and vacuum are no anomalies by themselves; and the
         mean square of the residual smoothed over 1.5 eV and over 3 eV (a twelfth of the range).
 
     Parameters
@@ -70,8 +69,8 @@ def score_spectra(
     dispersion
         Energy per channel in eV.
     judged
-        Pixels to judge, ``(rows, columns)``; the others are taken for bulk where neighbours are
-        smoothed over, and get NaN. All if not given.
+        Pixels to judge, ``(rows, columns)``; the others count nowhere and get NaN. All if not
+        given.
 
     Returns
     -------
@@ -110,16 +109,20 @@ def score_spectra(
         )
     if judged is None:
         judged = np.ones(measured.shape[:2], bool)
-    if score != "pcc" and not judged.all():
-        measured = np.where(judged[..., None], measured, expected)
+    if not judged.any():
+        return np.full(judged.shape, np.nan)
+    if score != "pcc":
+        # Spectra of nothing add nothing where neighbours are smoothed over.
+        kept = judged[..., None].astype(np.float32)
+        measured, expected = measured * kept, expected * kept
     channels_per_ev = min(1.0, dispersion * measured.shape[2] / _EDGE_RANGE) / dispersion
     if score == "pcc":
         scores = pearson_correlation(measured, expected)
     elif score == "smoothed":
         scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
-        residual = whitened_residual(measured, expected)
-        scores = -misfit(residual, _WIDTHS[0] * channels_per_ev)
+        residual = whitened_residual(measured, expected, judged)
+        scores = -misfit(residual, _WIDTHS[0] * channels_per_ev, judged)
     else:
         scores = _combined(measured, expected, channels_per_ev, judged)
     return np.where(judged, scores, np.nan)
@@ -138,10 +141,10 @@ def _combined(
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     correlation = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
-    residual = whitened_residual(measured, expected)
+    residual = whitened_residual(measured, expected, judged)
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
-        *(misfit(residual, width * channels_per_ev) for width in _WIDTHS),
+        *(misfit(residual, width * channels_per_ev, judged) for width in _WIDTHS),
     ]
     return -logsumexp([_standardised(each, judged) for each in misfits], axis=0)
 
@@ -158,7 +161,7 @@ def _beyond_noise(
     :math:`S^2`, the correlation is :math:`1 / \sqrt{1 + k s^2 / S^2}`; :math:`k` says how much
     noise the smoothing leaves.
     """
-    noise = estimate_noise(measured[judged], expected[judged])
+    noise = noise_of(measured[judged], expected[judged])
     ratio = noise.variance(expected).mean(-1) / np.maximum(expected.var(-1, dtype=float), _TINY)
     seen = judged & (correlation > 0) & (ratio > 0)
     left = np.median((correlation[seen] ** -2 - 1) / ratio[seen]) if seen.any() else 0.0

@@ -117,6 +117,13 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
         finding += f" (at least {_FEWEST_SCORES})"
         return _refused(value, np.nan, finding, "too few pixels")
 
+    def at(score: float) -> str:
+        """Write a score with as many decimals as tell the two classes apart."""
+        return f"{score:.{decimals}f}"
+
+    lower = np.searchsorted(finite, value)
+    distance = float(finite[lower:].mean() - finite[:lower].mean())
+    decimals = max(0, 2 - int(np.floor(np.log10(distance))))
     windows = _windows(finite, value)
     valley = (windows.p_values <= alpha) & (windows.counts <= _FULLEST_VALLEY * windows.mode_counts)
     here = valley & windows.here
@@ -124,29 +131,29 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
     best = np.argmin(np.where(shown, windows.p_values, np.inf))
     centre, p_value = float(windows.centres[best]), float(windows.p_values[best])
     counts = (
-        f"{windows.counts[best]} scores around {centre:.3g} against {windows.mode_counts[best]} "
-        f"around {windows.modes[best]:.3g} (p = {p_value:.2g})"
+        f"{windows.counts[best]} scores around {at(centre)} against {windows.mode_counts[best]} "
+        f"around {at(windows.modes[best])} (p = {p_value:.2g})"
     )
     if not valley.any():
-        finding = f"Otsu's threshold {value:.3g} would cut the bulk, and there is no valley: "
+        finding = f"Otsu's threshold {at(value)} would cut the bulk, and there is no valley: "
         return _refused(value, p_value, finding + counts, "no valley")
     if not here.any():
         cut = "bulk" if value > centre else "minority"
         finding = (
-            f"Otsu's threshold {value:.3g} would cut the {cut}, and the valley lies elsewhere: "
+            f"Otsu's threshold {at(value)} would cut the {cut}, and the valley lies elsewhere: "
         )
-        label = f"the valley is at {centre:.3g}"
-        way_out = f"; threshold={centre:.3g} would cut there"
+        label = f"the valley is at {at(centre)}"
+        way_out = f"; threshold={at(centre)} would cut there"
         return _refused(value, p_value, finding + counts, label, way_out)
-    share = np.searchsorted(finite, value) / finite.size
+    share = lower / finite.size
     if share > _LARGEST_SHARE:
         finding = (
-            f"{share:.0%} of the scores lie below Otsu's threshold {value:.3g}, too many to be "
+            f"{share:.0%} of the scores lie below Otsu's threshold {at(value)}, too many to be "
             f"exceptions (at most {_LARGEST_SHARE:.0%})"
         )
         return _refused(value, p_value, finding, "too many pixels below")
-    reason = f"Otsu's threshold {value:.3g} lies in a valley below {1 - share:.1%} of the scores: "
-    label = f"Otsu's threshold {value:.3g}"
+    reason = f"Otsu's threshold {at(value)} lies in a valley below {1 - share:.1%} of the scores: "
+    label = f"Otsu's threshold {at(value)}"
     return Threshold(value, "otsu", False, p_value, reason + counts + ".", label)
 
 
@@ -160,8 +167,8 @@ def fixed_threshold(value: float) -> Threshold:
     """
     if not np.isfinite(value):
         raise ValueError(f"value is {value}, but a threshold is a finite number: give one.")
-    reason = f"The threshold {value:.3g} was given."
-    return Threshold(float(value), "fixed", False, np.nan, reason, f"threshold {value:.3g}")
+    reason = f"The threshold {value:.6g} was given."
+    return Threshold(float(value), "fixed", False, np.nan, reason, f"threshold {value:.6g}")
 
 
 def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.bool_]:

@@ -18,7 +18,9 @@ _PLACEMENTS = 10_000
 
 @dataclass(frozen=True)
 class PeakShift:
-    """Discs in which the Fe L2,3 edge lies at a higher energy loss.
+    """Discs in which the Fe L2,3 edge lies at a higher energy loss, and Mn L2,3 with it.
+
+    Discs in a layer without iron are in the truth although nothing changes there.
 
     Attributes
     ----------
@@ -57,6 +59,8 @@ class PeakShift:
 @dataclass(frozen=True)
 class LocalChemistry:
     """Discs in which valence, bonding or composition are other than in the crystal around.
+
+    Discs in a layer without iron are in the truth although only the prepeak can change there.
 
     Attributes
     ----------

@@ -74,7 +74,7 @@ class AnomalyMaps:
             for each in (self.pcc, self.score)[: 1 + (self.score is not self.pcc)]:
                 median, lowest = np.nanmedian(each.data), np.nanmin(each.data)
                 quantity = each.metadata.Signal.quantity
-                lines.append(f"  {quantity:<15} median {median:.3f}, lowest {lowest:.3f}")
+                lines.append(f"  {quantity:<15} median {median:.4g}, lowest {lowest:.4g}")
         lines.append(f"  threshold       {self.threshold.reason}")
         return "\n".join(lines)
 
@@ -108,7 +108,7 @@ class AnomalyMaps:
     ) -> list[Path]:
         """Save the maps as ``NAME-pcc.hspy`` and ``NAME-mask.hspy`` and the figure as ``NAME.png``.
 
-        A score that is not the PCC is saved as ``NAME-score.hspy``.
+        A score that is not the PCC is saved under its own name, such as ``NAME-combined.hspy``.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class AnomalyMaps:
         folder = Path(folder)
         maps = {"-pcc.hspy": self.pcc, "-mask.hspy": self.mask}
         if self.score is not self.pcc:
-            maps["-score.hspy"] = self.score
+            maps[f"-{self.provenance['score']}.hspy"] = self.score
         paths = [folder / f"{name}{end}" for end in (*maps, ".png")]
         there = [str(path) for path in paths if path.exists()]
         if there and not overwrite:

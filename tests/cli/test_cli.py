@@ -141,10 +141,10 @@ class TestDetect:
     def test_score(self, counts: np.ndarray) -> None:
         path = write("SI.dm4", spectrum_image(counts))
         assert main(["detect", path, "--method", "pca", "--score", "combined"]) == 0
-        assert found() == results("SI") | {"SI-score.hspy"}
+        assert found() == results("SI") | {"SI-combined.hspy"}
         page = Path("hyperspy-cvae-maps/summary.html").read_text()
         assert 'its score "combined"' in " ".join(page.split())
-        assert 'href="SI-score.hspy"' in page
+        assert 'href="SI-combined.hspy"' in page
 
     def test_several_spectrum_images_in_a_file(self, counts: np.ndarray) -> None:
         path = write("both.dm4", spectrum_image(counts), spectrum_image(counts[:12], "Second"))

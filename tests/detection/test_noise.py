@@ -19,7 +19,21 @@ def test_gain_and_read_noise(electrons: np.ndarray, gain: float, read_noise: flo
     rng = np.random.default_rng(1)
     noise = estimate_noise(detector.record(electrons, rng), detector.expected(electrons))
     assert noise.gain == pytest.approx(gain, rel=0.1)
-    assert noise.read_noise == pytest.approx(read_noise, rel=0.15, abs=gain)
+    assert noise.read_noise == pytest.approx(read_noise, rel=0.15, abs=0.5 * gain)
+
+
+@pytest.mark.parametrize("low", [0.05, 0.5, 2])
+def test_few_electrons(low: float) -> None:
+    """Most counts are 0 or 1, whose median absolute deviation is 0."""
+    expected = np.linspace(low, 5 * low, 200_000).reshape(1000, 200)
+    measured = np.random.default_rng(6).poisson(expected)
+    assert estimate_noise(measured, expected).gain == pytest.approx(1, rel=0.15)
+
+
+def test_mostly_vacuum(electrons: np.ndarray) -> None:
+    expected = np.concatenate([electrons, np.full((200, 300), 0.002)])
+    measured = np.random.default_rng(7).poisson(expected)
+    assert estimate_noise(measured, expected).gain == pytest.approx(1, rel=0.2)
 
 
 def test_correlated_channels(electrons: np.ndarray) -> None:
@@ -34,7 +48,7 @@ def test_correlated_channels(electrons: np.ndarray) -> None:
 def test_anomalies_hardly_change_it(electrons: np.ndarray) -> None:
     rng = np.random.default_rng(3)
     counts = rng.poisson(electrons).astype(np.float32)
-    counts[:, ::20] *= 3
+    counts[::20] = np.roll(counts[::20], 30, axis=1)
     assert estimate_noise(counts, electrons).gain == pytest.approx(1, rel=0.15)
 
 
@@ -43,17 +57,18 @@ def test_no_noise() -> None:
     assert estimate_noise(expected, expected) == Noise(0.0, 0.0)
 
 
-def test_every_channel_is_seen() -> None:
-    """Large cubes are thinned out, but not so that the same channels are left out always."""
+def test_large_cubes_are_thinned_out() -> None:
     expected = np.full((2100, 2000), 100.0, np.float32)
     measured = np.random.default_rng(4).normal(expected, 10).astype(np.float32)
-    measured[:, 1::2] = np.random.default_rng(5).normal(100, 20, (2100, 1000))
-    variance = estimate_noise(measured, expected).variance(np.array(100.0))
-    assert 120 < variance < 380
+    assert estimate_noise(measured, expected).variance(np.array(100.0)) == pytest.approx(100, 0.03)
 
 
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match=r"expected has the shape \(50,\), but measured has"):
         estimate_noise(np.ones(60), np.ones(50))
-    with pytest.raises(ValueError, match="measured holds 3 counts"):
-        estimate_noise(np.ones(3), np.ones(3))
+
+
+def test_hardly_any_counts() -> None:
+    for size in (1, 2, 16, 41):
+        noise = estimate_noise(np.arange(float(size)), np.ones(size))
+        assert np.isfinite([noise.gain, noise.read_noise]).all()

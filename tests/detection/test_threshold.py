@@ -255,6 +255,14 @@ def test_valley_elsewhere_is_named() -> None:
     assert f1(anomalous(score, fixed_threshold(float(valley[1]))), truth) > 0.95
 
 
+def test_valley_between_close_scores_is_named_with_enough_digits() -> None:
+    score, truth = with_minority(7100, 36864, 0.005, 0.75, 0.03)
+    reason = otsu_threshold(1 - (1 - score) * 0.002).reason
+    valley = re.search(r"threshold=([\d.]+) would", reason)
+    assert valley, reason
+    assert f1(1 - (1 - score) * 0.002 < float(valley[1]), truth) > 0.9
+
+
 def test_scores_that_rise_from_minority_to_bulk() -> None:
     """Nowhere in such a valley is it emptier than on both sides, but all of it is a valley."""
     valley = np.linspace(0.4**2, 0.75**2, 200) ** 0.5

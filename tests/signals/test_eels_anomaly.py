@@ -103,8 +103,8 @@ def test_other_scores(
     assert title == f"{QUANTITIES[score]} of BiFeO3 phantom"
     assert QUANTITIES[score] in str(other)
     names = {path.name for path in other.save(tmp_path, "SI")}
-    assert names == {"SI-pcc.hspy", "SI-score.hspy", "SI-mask.hspy", "SI.png"}
-    saved = hs.load(tmp_path / "SI-score.hspy")
+    assert names == {"SI-pcc.hspy", f"SI-{score}.hspy", "SI-mask.hspy", "SI.png"}
+    saved = hs.load(tmp_path / f"SI-{score}.hspy")
     np.testing.assert_array_equal(saved.data, other.score.data)
 
 
