@@ -55,8 +55,9 @@ def score_spectra(
            u_k = \frac{T_k^{1/3} - \mathrm{median}}{1.4826\,\mathrm{MAD}}
 
         The misfits are 1 - PCC after smoothing, over what the noise alone would give where that is
-        more than in the median spectrum, for thin places and vacuum are no anomalies by themselves; and the
-        mean square of the residual smoothed over 1.5 eV and over 3 eV (a twelfth of the range).
+        more than in the median spectrum, for thin places and vacuum are no anomalies by
+        themselves; and the mean square of the residual smoothed over 1.5 eV and over 3 eV (a
+        twelfth of the range).
 
     Parameters
     ----------
