@@ -15,7 +15,6 @@ every case, so that it may be stopped. ``--cases walls`` runs those whose name c
 
 import argparse
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -33,12 +32,13 @@ from pyod.models.auto_encoder import AutoEncoder
 from pyod.models.iforest import IForest
 from scipy.ndimage import label
 from sklearn.decomposition import PCA as Components
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 from spectral import rx
 
 from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import anomalous, otsu_threshold, score_spectra
 from hyperspy_cvae.phantoms import (
+    UNIFORM,
     Detector,
     FineStructure,
     LocalChemistry,
@@ -54,16 +54,7 @@ OFFSET, DISPERSION, CHANNELS = 500.0, 0.5, 500
 SCORES = ("pcc", "smoothed", "residual", "combined")
 FE_L, O_K, ALL = (690.0, 740.0), (520.0, 560.0), (505.0, 745.0)
 STRUCTURES = {
-    "uniform": Structure(
-        wedge=0,
-        roughness=0,
-        column_contrast=0,
-        domains=(FineStructure(),),
-        wall_width=0,
-        strain=0,
-        drift=0,
-        jitter=0,
-    ),
+    "uniform": UNIFORM,
     "smooth": Structure(domains=(FineStructure(),), wall_width=0, strain=0.5),
     "walls": Structure(domain_size=24, wall_width=2),
     "layers": Structure(
@@ -267,7 +258,7 @@ def figures(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
             "AP": average_precision_score(flat, low),
             "AUROC": roc_auc_score(flat, low),
             "best F1": float((2 * precision * recall / np.maximum(precision + recall, 1e-9)).max()),
-            "F1": 2 * float((mask & truth).sum()) / (mask.sum() + truth.sum()),
+            "F1": f1_score(flat, mask.ravel()),
             "regions found": float(
                 np.mean([mask[regions == each].mean() > 0.5 for each in range(1, count + 1)])
             ),
@@ -360,7 +351,7 @@ def figure(results: pd.DataFrame) -> plt.Figure:
             marker,
             color=colour,
             ms=size,
-            mfc="none" if re.search("clean", name) else colour,
+            mfc="none" if "clean" in name else colour,
             ls="none",
             label=name,
         )

@@ -11,10 +11,11 @@ from hyperspy_cvae.phantoms._anomaly import (
 from hyperspy_cvae.phantoms._detector import Detector
 from hyperspy_cvae.phantoms._phantom import Phantom, bifeo3, paper_si
 from hyperspy_cvae.phantoms._spectra import FineStructure
-from hyperspy_cvae.phantoms._structure import Structure
+from hyperspy_cvae.phantoms._structure import UNIFORM, Structure
 
 __all__ = [
     "FE_L_WINDOW",
+    "UNIFORM",
     "Detector",
     "FineStructure",
     "LocalChemistry",

@@ -78,12 +78,9 @@ class Structure:
 
     Examples
     --------
-    A uniform crystal, in which the mean spectrum is all there is to know:
+    A film on a substrate without iron:
 
-    >>> uniform = Structure(
-    ...     wedge=0, roughness=0, column_contrast=0, domains=(FineStructure(),), wall_width=0,
-    ...     strain=0, drift=0, jitter=0,
-    ... )
+    >>> film = Structure(domains=(FineStructure(), FineStructure(iron=0)), layered=True)
     """
 
     exponent: float = 3.0
@@ -118,6 +115,19 @@ class Structure:
         for name in ("roughness", "wall_width", "drift", "jitter"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative.")
+
+
+UNIFORM = Structure(
+    wedge=0,
+    roughness=0,
+    column_contrast=0,
+    domains=(FineStructure(),),
+    wall_width=0,
+    strain=0,
+    drift=0,
+    jitter=0,
+)
+"""A uniform crystal: all pixels expect the same spectrum."""
 
 
 class Crystal:

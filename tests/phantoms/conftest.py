@@ -2,22 +2,13 @@
 
 import pytest
 
-from hyperspy_cvae.phantoms import FineStructure, PeakShift, Phantom, Structure, bifeo3
+from hyperspy_cvae.phantoms import UNIFORM, PeakShift, Phantom, Structure, bifeo3
 
 
 @pytest.fixture(scope="session")
 def uniform() -> Structure:
     """A crystal whose pixels all expect the same spectrum."""
-    return Structure(
-        wedge=0,
-        roughness=0,
-        column_contrast=0,
-        domains=(FineStructure(),),
-        wall_width=0,
-        strain=0,
-        drift=0,
-        jitter=0,
-    )
+    return UNIFORM
 
 
 @pytest.fixture(scope="session")
