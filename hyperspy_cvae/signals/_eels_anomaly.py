@@ -18,7 +18,6 @@ from hyperspy_cvae.detection import (
     check_score,
     fixed_threshold,
     otsu_threshold,
-    pearson_correlation,
     score_spectra,
 )
 from hyperspy_cvae.networks import network_config
@@ -279,17 +278,12 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"signal_range {signal_range} leaves {channels.sum()} channels to compare, but at "
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
-        pcc = pearson_correlation(cube[..., channels], spectra[..., channels])
-        pcc[~(judged & pixels)] = np.nan
-        scores: dict[Score, np.ndarray] = {"pcc": pcc}
-        if score != "pcc":
-            scores[score] = score_spectra(
-                cube[..., channels],
-                spectra[..., channels],
-                score,
-                axis.dispersion_ev,
-                judged & pixels,
-            )
+        measured, expected = cube[..., channels], spectra[..., channels]
+        wanted: tuple[Score, ...] = ("pcc", score)
+        scores = {
+            each: score_spectra(measured, expected, each, axis.dispersion_ev, judged & pixels)
+            for each in dict.fromkeys(wanted)
+        }
         found = limit or otsu_threshold(scores[score])
         if limit and (scores[score] < limit.value).sum() > np.isfinite(scores[score]).sum() / 2:
             warnings.warn(
