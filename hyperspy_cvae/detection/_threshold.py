@@ -122,9 +122,10 @@ def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshol
         return f"{score:.{decimals}f}"
 
     lower = np.searchsorted(finite, value)
-    distance = float(finite[lower:].mean() - finite[:lower].mean())
+    top = float(finite[lower:].mean())
+    distance = top - float(finite[:lower].mean())
     decimals = max(0, 2 - int(np.floor(np.log10(distance))))
-    windows = _windows(finite, value)
+    windows = _windows(finite, int(lower), top, distance)
     valley = (windows.p_values <= alpha) & (windows.counts <= _FULLEST_VALLEY * windows.mode_counts)
     here = valley & windows.here
     shown = next(each for each in (here, valley, np.full(valley.shape, True)) if each.any())
@@ -188,11 +189,11 @@ class _Windows(NamedTuple):
     p_values: NDArray[np.float64]
 
 
-def _windows(scores: NDArray[np.float64], value: float) -> _Windows:
-    """Count sorted scores in windows of every width, and in the fullest window below each."""
-    lower = np.searchsorted(scores, value)
-    top = float(scores[lower:].mean())
-    distance = top - float(scores[:lower].mean())
+def _windows(scores: NDArray[np.float64], lower: int, top: float, distance: float) -> _Windows:
+    """Count sorted scores in windows of every width, and in the fullest window below each.
+
+    ``lower`` scores are in the lower class, the mean of the upper one is ``top``.
+    """
     found = []
     for parts, share in _PARTS.items():
         width = distance / parts
