@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import hyperspy.api as hs
 import numpy as np
@@ -17,6 +17,7 @@ from hyperspy_cvae import CVAE
 from hyperspy_cvae.cli import _demo, main
 from hyperspy_cvae.cli._input import find_files
 from hyperspy_cvae.cli._output import result_names
+from hyperspy_cvae.detection import Score
 from hyperspy_cvae.phantoms import PeakShift, bifeo3
 from hyperspy_cvae.signals import EELSAnomalySignal
 
@@ -137,6 +138,14 @@ class TestDetect:
         assert main(["detect", path, "--model", "a/SI.safetensors", "--output", "b"]) == 0
         first, second = (hs.load(f"{folder}/SI-pcc.hspy").data for folder in "ab")
         np.testing.assert_array_equal(first, second)
+
+    def test_scores_to_choose_from_are_all_there_are(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """They are written out in the parser, so that its help imports nothing heavy."""
+        with pytest.raises(SystemExit):
+            main(["detect", "--help"])
+        assert f"--score {{{','.join(get_args(Score))}}}" in capsys.readouterr().out
 
     def test_score(self, counts: np.ndarray) -> None:
         path = write("SI.dm4", spectrum_image(counts))
