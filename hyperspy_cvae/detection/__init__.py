@@ -1,5 +1,6 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
+from hyperspy_cvae.detection._automatic import find_anomalies
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
@@ -18,6 +19,7 @@ __all__ = [
     "anomalous",
     "check_score",
     "estimate_noise",
+    "find_anomalies",
     "fixed_threshold",
     "otsu_threshold",
     "pearson_correlation",

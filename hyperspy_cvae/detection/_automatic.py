@@ -1,0 +1,209 @@
+"""Anomalies whose number nobody has to know: significant minima of a score, and their regions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label, maximum_filter
+from scipy.stats import f as f_distribution
+from scipy.stats import false_discovery_control, median_abs_deviation
+
+from hyperspy_cvae.detection._scores import Score, check_score
+from hyperspy_cvae.detection._threshold import Threshold
+
+# The bulk's tail is known from minima between these quantiles: above, they hardly tell of it, and
+# of more than a twentieth the anomalies themselves may be part.
+_TAIL, _CONTAMINATED = 0.80, 0.95
+_FEWEST_MINIMA = 20
+_REACH = 3  # pixels over which smoothing carries an anomaly
+_EDGE = 0.4  # of the depth: where the residual of a half-plane is half of that inside
+
+
+def find_anomalies(
+    scores: NDArray[np.floating], score: Score, false_discovery_rate: float = 0.05
+) -> tuple[NDArray[np.bool_], Threshold]:
+    r"""Return where scores are lower than those of the bulk get, and the threshold that says so.
+
+    Smoothing makes neighbouring scores alike, so not pixels are tested but minima of the map, which
+    are nearly independent (topological inference). Be :math:`d` the depth of a minimum, in robust
+    standard deviations below the median of the scan; for scores that grow with the square of a
+    residual, of the cube root of them, which makes depths of noise nearly normal. Depths above
+    their 80th percentile :math:`d_0` follow an exponential distribution. Its scale :math:`b` is
+    the maximum likelihood's from the :math:`k` minima below the 95th percentile, of which
+    anomalies are no part; the deeper ones count as censored:
+
+    .. math::
+
+       b = \frac{1}{k} \Big(\sum_{i=1}^{k} (d_i - d_0) + m (d_{95} - d_0)\Big), \qquad
+       p(d) = 0.2 \, P\big(F_{2, 2k} > (d - d_0) / b\big)
+
+    for :math:`m` censored ones; :math:`F` allows for :math:`b` being an estimate. Minima are
+    significant that Benjamini and Hochberg's procedure calls so among all. A region is followed
+    from them as far as scores are lower than 95 % of the bulk's minima, and no less than 0.4 times
+    as deep as the deepest within 3 pixels: farther out is the rim that smoothing makes.
+
+    Parameters
+    ----------
+    scores
+        Map of the score, ``(rows, columns)``, higher for more normal pixels; those that are not
+        finite belong nowhere.
+    score
+        Which one it is.
+    false_discovery_rate
+        Largest share of false ones among the significant minima that is to be expected. If nothing
+        is anomalous, it is the probability that something is found.
+
+    Returns
+    -------
+    mask : numpy.ndarray
+        True in the regions.
+    threshold : Threshold
+        Its value is the score a minimum has to reach.
+
+    References
+    ----------
+    J. R. Chumbley, K. J. Friston, NeuroImage 44 (2009) 62; Y. Benjamini, Y. Hochberg, J. R. Stat.
+    Soc. B 57 (1995) 289.
+
+    Examples
+    --------
+    >>> from scipy.ndimage import gaussian_filter
+    >>> scores = 10 * gaussian_filter(np.random.default_rng(0).normal(size=(64, 64)), 1.0)
+    >>> int(find_anomalies(scores, "combined")[0].sum())
+    0
+    >>> scores[20:24, 30:34] -= 30
+    >>> mask, threshold = find_anomalies(scores, "combined")
+    >>> int(mask.sum()), bool(mask[20:24, 30:34].all())
+    (16, True)
+    """
+    if not 0 < false_discovery_rate < 1:
+        raise ValueError(
+            f"false_discovery_rate is {false_discovery_rate}, but it is a share between 0 and 1: "
+            "use 0.05, or less to find only what is surer."
+        )
+    check_score(score)
+    scores = np.asarray(scores, dtype=np.float64)
+    nowhere = np.zeros(scores.shape, bool)
+    finite = np.isfinite(scores)
+    if not finite.any():
+        return nowhere, _nothing(np.nan, np.nan, "No score is finite", "no pixel judged")
+    scale = _DepthScale.of(scores[finite], score)
+    if scale.deviation == 0:
+        value = float(np.median(scores[finite]))
+        finding = f"Most scores are equal, {value:.3g}"
+        return nowhere, _nothing(value, np.nan, finding, "pixels are equal")
+    depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
+    minima = finite & (depth == maximum_filter(depth, 3))
+    bulk = _Bulk.of(depth[minima])
+    if bulk is None:
+        finding = f"{minima.sum()} minima are too few to tell what the bulk's are like"
+        return nowhere, _nothing(np.nan, np.nan, finding, "too few pixels")
+    p_values = false_discovery_control(bulk.p_values(depth[minima]))
+    significant = nowhere.copy()
+    significant[minima] = p_values <= false_discovery_rate
+    deepest, lowest = float(p_values.min()), scores[finite].min()
+    among = f"(p = {deepest:.2g} among {minima.sum()} minima)"
+    if not significant.any():
+        value = scale.score_at(bulk.depth(false_discovery_rate / minima.sum()))
+        at = _formatted(value, lowest, float(np.median(scores[finite])))
+        finding = f"The lowest score {at(lowest)} is as low as the bulk's own get {among}"
+        way_out = f"; a single place below {at(value)} would have been"
+        return nowhere, _nothing(value, deepest, finding, f"lowest {at(lowest)}", way_out)
+    value = float(scores[significant].max())
+    at = _formatted(value, lowest, float(np.median(scores[finite])))
+    mask = _followed(depth, significant, bulk.depth(1 - _CONTAMINATED))
+    regions = label(mask)[1]
+    reason = (
+        f"Scores reach {at(lowest)} where the bulk's own do not {among}; regions that go below "
+        f"{at(value)} are anomalous: {regions}, of which {false_discovery_rate:.0%} at most are "
+        "expected to be false."
+    )
+    found = Threshold(value, "auto", False, deepest, reason, f"automatic threshold {at(value)}")
+    return mask, found
+
+
+@dataclass(frozen=True)
+class _DepthScale:
+    """How scores become depths: nearly normal numbers for the bulk, larger for more anomalous."""
+
+    score: Score
+    median: float
+    deviation: float
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64], score: Score) -> "_DepthScale":
+        root = cls(score, 0.0, 1.0).depth(scores)
+        deviation = float(median_abs_deviation(root, scale="normal"))
+        # Histograms and ranks need more than rounding to tell scores apart.
+        if deviation <= 16 * np.spacing(np.abs(root).max()):
+            deviation = 0.0
+        return cls(score, float(np.median(root)), deviation)
+
+    def depth(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the depth of scores."""
+        if self.score == "combined":  # of cube roots already
+            root = -scores
+        else:
+            root = np.cbrt(-scores if self.score == "residual" else 1 - scores)
+        return (root - self.median) / self.deviation
+
+    def score_at(self, depth: float) -> float:
+        """Return the score of a depth."""
+        root = self.median + self.deviation * depth
+        if self.score == "combined":
+            return -root
+        return -(root**3) if self.score == "residual" else 1 - root**3
+
+
+@dataclass(frozen=True)
+class _Bulk:
+    """The tail of the depths of the bulk's minima."""
+
+    begin: float
+    scale: float
+    known: int
+
+    @classmethod
+    def of(cls, depths: NDArray[np.float64]) -> "_Bulk | None":
+        """Fit it to the depths of all minima of a map; None if they are too few or equal."""
+        begin, end = np.quantile(depths, (_TAIL, _CONTAMINATED))
+        within = depths[(depths > begin) & (depths <= end)]
+        if depths.size < _FEWEST_MINIMA or not within.size:
+            return None
+        censored = np.count_nonzero(depths > end)
+        scale = ((within - begin).sum() + censored * (end - begin)) / within.size
+        return cls(float(begin), float(scale), within.size)
+
+    def p_values(self, depths: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how probable it is that a minimum of the bulk is so deep."""
+        beyond = np.maximum(depths - self.begin, 0) / self.scale
+        tail = (1 - _TAIL) * f_distribution.sf(beyond, 2, 2 * self.known)
+        return np.where(depths > self.begin, tail, 1.0)
+
+    def depth(self, p_value: float) -> float:
+        """Return how deep a minimum of the bulk is with that probability, at most 0.2."""
+        share = min(1.0, p_value / (1 - _TAIL))
+        return self.begin + self.scale * float(f_distribution.isf(share, 2, 2 * self.known))
+
+
+def _followed(
+    depth: NDArray[np.float64], significant: NDArray[np.bool_], edge: float
+) -> NDArray[np.bool_]:
+    """Return the regions around significant minima, up to a depth and without their rims."""
+    near = np.hypot(*np.indices((2 * _REACH + 1,) * 2) - _REACH) < _REACH + 0.5
+    deep = depth >= np.minimum(edge, depth[significant].min())
+    deep &= depth >= _EDGE * maximum_filter(depth, footprint=near)
+    regions, _ = label(deep)
+    return deep & np.isin(regions, regions[significant & deep])
+
+
+def _formatted(*values: float) -> Callable[[float], str]:
+    """Return how to write scores, with as many decimals as tell these apart."""
+    decimals = max(0, 2 - int(np.floor(np.log10(max(np.ptp(values), 1e-12)))))
+    return lambda score: f"{score:.{decimals}f}"
+
+
+def _nothing(value: float, p_value: float, finding: str, label: str, way_out: str = "") -> Threshold:
+    reason = f"{finding}, so nothing is called anomalous{way_out}."
+    return Threshold(value, "auto", True, p_value, reason, f"no threshold: {label}")
