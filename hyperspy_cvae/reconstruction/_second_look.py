@@ -8,7 +8,8 @@ from scipy.stats import median_abs_deviation
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-_BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
+from hyperspy_cvae.shards import energy_bands
+
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
 _DARKEST = 0.05  # of the mean spectrum
@@ -136,25 +137,6 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
     excess = (misfit - np.median(misfit[bright])) / deviation
     doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)
     return np.where(bright, doubted, 0).astype(np.float32)
-
-
-def energy_bands(channels: int) -> NDArray[np.float32]:
-    """Return overlapping bands of the energy axis, ``(bands, energy)``.
-
-    A band is a quarter of the axis wide, and those at its ends half of that. It is 1 in its middle
-    half and falls to 0 to either side; neighbouring bands overlap by half.
-
-    Examples
-    --------
-    >>> energy_bands(16)[1]
-    array([0., 1., 1., 1., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.],
-          dtype=float32)
-    """
-    width = -(-channels // _BANDS)
-    centres = np.arange(0, channels + width, width)
-    distance = np.abs(np.arange(channels) - centres[:, np.newaxis]) / width
-    bands = np.clip(2 - 2 * distance, 0, 1).astype(np.float32)
-    return bands[bands.any(1)]
 
 
 def _extent(band: NDArray[np.float32]) -> slice:

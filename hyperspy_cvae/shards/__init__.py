@@ -1,6 +1,7 @@
-"""Windows over any scan, and blending them back."""
+"""Windows over any scan, blending them back, and bands of the energy axis."""
 
+from hyperspy_cvae.shards._bands import energy_bands
 from hyperspy_cvae.shards._blend import blend, window
 from hyperspy_cvae.shards._grid import shard_size, starts
 
-__all__ = ["blend", "shard_size", "starts", "window"]
+__all__ = ["blend", "energy_bands", "shard_size", "starts", "window"]

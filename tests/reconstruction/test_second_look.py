@@ -8,7 +8,7 @@ import pytest
 from hyperspy_cvae.networks import CompactConfig
 from hyperspy_cvae.phantoms import bifeo3
 from hyperspy_cvae.reconstruction import CVAE, CVAEConfig
-from hyperspy_cvae.reconstruction._second_look import doubt, energy_bands, second_look
+from hyperspy_cvae.reconstruction._second_look import doubt, second_look
 from hyperspy_cvae.training import TrainingConfig
 
 
@@ -37,14 +37,6 @@ def test_what_does_not_fit_is_doubted(bulk: np.ndarray) -> None:
 def test_a_perfect_or_empty_reconstruction_is_not_doubted(bulk: np.ndarray) -> None:
     assert not doubt(bulk, bulk).any()
     assert not doubt(np.zeros_like(bulk), np.zeros_like(bulk)).any()
-
-
-@pytest.mark.parametrize("channels", [1, 7, 8, 9, 100, 1312])
-def test_every_channel_lies_in_the_middle_of_a_band_or_between_two(channels: int) -> None:
-    bands = energy_bands(channels)
-    assert np.all((bands >= 0) & (bands <= 1))
-    assert np.all(bands.sum(0) >= 1 - 1e-6)
-    assert np.all(bands.sum(1) > 0)
 
 
 def two_kinds() -> tuple[np.ndarray, np.ndarray]:

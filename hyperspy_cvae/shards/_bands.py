@@ -1,0 +1,25 @@
+"""Bands of the energy axis, over which spectra are looked at one part after the other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
+
+
+def energy_bands(channels: int) -> NDArray[np.float32]:
+    """Return overlapping bands of the energy axis, ``(bands, energy)``.
+
+    A band is a quarter of the axis wide, and those at its ends half of that. It is 1 in its middle
+    half and falls to 0 to either side; neighbouring bands overlap by half.
+
+    Examples
+    --------
+    >>> energy_bands(16)[1]
+    array([0., 1., 1., 1., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.],
+          dtype=float32)
+    """
+    width = -(-channels // _BANDS)
+    centres = np.arange(0, channels + width, width)
+    distance = np.abs(np.arange(channels) - centres[:, np.newaxis]) / width
+    bands = np.clip(2 - 2 * distance, 0, 1).astype(np.float32)
+    return bands[bands.any(1)]
