@@ -204,6 +204,8 @@ def _formatted(*values: float) -> Callable[[float], str]:
     return lambda score: f"{score:.{decimals}f}"
 
 
-def _nothing(value: float, p_value: float, finding: str, label: str, way_out: str = "") -> Threshold:
+def _nothing(
+    value: float, p_value: float, finding: str, label: str, way_out: str = ""
+) -> Threshold:
     reason = f"{finding}, so nothing is called anomalous{way_out}."
     return Threshold(value, "auto", True, p_value, reason, f"no threshold: {label}")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from hyperspy_cvae.networks import (
 from hyperspy_cvae.preprocessing import Preprocessing
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.reconstruction._second_look import second_look
-from hyperspy_cvae.shards import blend, shard_size, starts
+from hyperspy_cvae.shards import blend, reflected, shard_size, starts
 from hyperspy_cvae.training import (
     History,
     TrainingConfig,
@@ -51,6 +52,9 @@ class CVAEConfig:
         Largest extent of a shard in pixels; small scans get smaller ones.
     overlap
         Fraction of a shard that neighbouring shards share in a reconstruction, 0 to below 1.
+    margin
+        Fraction of a shard that it may hold beyond the scan, which is reflected at its borders, 0
+        to 0.5: at its own border a shard fits less well.
     second_look
         Whether a reconstruction is mended where it does not fit within the noise.
     seed
@@ -62,6 +66,7 @@ class CVAEConfig:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     shard_size: int = 24
     overlap: float = 0.5
+    margin: float = 0.25
     second_look: bool = True
     seed: int = 0
 
@@ -71,6 +76,10 @@ class CVAEConfig:
         if not 0 <= self.overlap < 1:
             raise ValueError(
                 f"overlap is {self.overlap}, but a fraction from 0 to below 1 is needed: use 0.5."
+            )
+        if not 0 <= self.margin <= 0.5:
+            raise ValueError(
+                f"margin is {self.margin}, but a fraction from 0 to 0.5 is needed: use 0.25."
             )
 
 
@@ -158,6 +167,7 @@ class CVAE:
             use,
             self.config.training,
             shape=shape,
+            margin=self._margin(shape),
             seed=self.config.seed,
             device=self.device,
             show_progressbar=show_progressbar,
@@ -236,7 +246,7 @@ class CVAE:
         intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
         vectors = [
             network.encode(shards)[0].cpu().numpy()
-            for _, shards in self._batches(intensities, shape, shape)
+            for _, shards in self._batches(intensities, shape, shape, (0, 0))
         ]
         return np.concatenate(vectors)
 
@@ -294,23 +304,23 @@ class CVAE:
             raise ValueError("The model is not trained yet: call fit, or load a trained one.")
         return self._network, self.shape, self.channels
 
+    def _margin(self, shape: tuple[int, int]) -> tuple[int, int]:
+        return int(shape[0] * self.config.margin), int(shape[1] * self.config.margin)
+
     def _batches(
         self,
         intensities: NDArray[np.float32],
         shape: tuple[int, int],
         step: tuple[int, int],
+        margin: tuple[int, int],
     ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
-        rows, columns = shape
-        corners = [
-            (int(row), int(column))
-            for row in starts(intensities.shape[0], rows, step[0])
-            for column in starts(intensities.shape[1], columns, step[1])
-        ]
+        scan = intensities.shape[:2]
+        corners = list(product(*(each.tolist() for each in map(starts, scan, shape, step, margin))))
         cube = torch.from_numpy(intensities)
         with torch.no_grad():
             for first in range(0, len(corners), _BATCH):
                 batch = corners[first : first + _BATCH]
-                shards = [cube[r : r + rows, c : c + columns] for r, c in batch]
+                shards = [cube[np.ix_(*map(reflected, each, shape, scan))] for each in batch]
                 yield batch, torch.stack(shards).to(self.device)
 
     def _shards(
@@ -320,7 +330,8 @@ class CVAE:
         shape: tuple[int, int],
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
         rows, columns = (max(1, round(n * (1 - self.config.overlap))) for n in shape)
-        for corners, shards in self._batches(intensities, shape, (rows, columns)):
+        margin = self._margin(shape)
+        for corners, shards in self._batches(intensities, shape, (rows, columns), margin):
             spectra = torch.softmax(network(shards)[0], dim=-1)
             for (row, column), shard in zip(corners, spectra.cpu().numpy(), strict=True):
                 yield row, column, shard

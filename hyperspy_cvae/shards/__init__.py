@@ -2,6 +2,6 @@
 
 from hyperspy_cvae.shards._bands import energy_bands
 from hyperspy_cvae.shards._blend import blend, window
-from hyperspy_cvae.shards._grid import shard_size, starts
+from hyperspy_cvae.shards._grid import reflected, shard_size, starts
 
-__all__ = ["blend", "energy_bands", "shard_size", "starts", "window"]
+__all__ = ["blend", "energy_bands", "reflected", "shard_size", "starts", "window"]

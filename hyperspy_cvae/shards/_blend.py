@@ -24,7 +24,7 @@ def blend(shards: Iterable[tuple[int, int, np.ndarray]], shape: tuple[int, int, 
     """Blend ``(row, column, shard)`` into a float32 cube of ``shape``.
 
     Every pixel is the mean of the shards that hold it, weighted by the :func:`window` of its place
-    in each.
+    in each. What a shard holds beyond the cube is left out.
 
     Raises
     ------
@@ -36,9 +36,10 @@ def blend(shards: Iterable[tuple[int, int, np.ndarray]], shape: tuple[int, int, 
     for row, column, shard in shards:
         rows, columns = shard.shape[:2]
         share = np.outer(window(rows), window(columns)).astype(np.float32)
-        region = np.s_[row : row + rows, column : column + columns]
-        total[region] += share[..., np.newaxis] * shard
-        weight[region] += share
+        inside = np.s_[max(0, -row) : shape[0] - row, max(0, -column) : shape[1] - column]
+        region = np.s_[max(0, row) : row + rows, max(0, column) : column + columns]
+        total[region] += share[inside][..., np.newaxis] * shard[inside]
+        weight[region] += share[inside]
     if not weight.all():
         raise ValueError(f"{np.sum(weight == 0)} pixels of the scan lie in no shard.")
     total /= weight[..., np.newaxis]

@@ -24,17 +24,32 @@ def shard_size(length: int, largest: int = 24) -> int:
     return min(length, largest)
 
 
-def starts(length: int, size: int, step: int) -> np.ndarray:
+def starts(length: int, size: int, step: int, margin: int = 0) -> np.ndarray:
     """First pixels of shards of ``size`` that cover an axis of ``length``, evenly spread.
 
-    Neighbours are at most ``step`` pixels apart; the first starts at 0, the last ends with the
-    axis.
+    Neighbours are at most ``step`` pixels apart; the first starts ``margin`` pixels before the
+    axis, the last ends as many behind it.
 
     Examples
     --------
     >>> from hyperspy_cvae.shards import starts
     >>> starts(49, 24, 12)
     array([ 0,  8, 17, 25])
+    >>> starts(49, 24, 12, margin=6)
+    array([-6,  3, 12, 22, 31])
     """
-    last = length - size
-    return np.rint(np.linspace(0, last, -(-last // step) + 1)).astype(int)
+    last = length - size + 2 * margin
+    return np.rint(np.linspace(0, last, -(-last // step) + 1)).astype(int) - margin
+
+
+def reflected(start: int, size: int, length: int) -> np.ndarray:
+    """Pixels of an axis of ``length`` that a shard holds, which is reflected at its ends.
+
+    Examples
+    --------
+    >>> from hyperspy_cvae.shards import reflected
+    >>> reflected(-2, 5, 10)
+    array([2, 1, 0, 1, 2])
+    """
+    before, behind = max(0, -start), max(0, start + size - length)
+    return np.pad(np.arange(length), (before, behind), mode="reflect")[start + before :][:size]

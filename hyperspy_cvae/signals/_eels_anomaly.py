@@ -134,6 +134,7 @@ class EELSAnomalySignal(EELSSpectrum):
             preprocessing=PAPER_PREPROCESSING if network == "paper" else Preprocessing(),
             shard_size=shard_size,
             overlap=overlap,
+            margin=0.0 if network == "paper" else 0.25,
             second_look=network != "paper",
             seed=seed,
         )

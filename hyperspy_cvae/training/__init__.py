@@ -5,6 +5,7 @@ from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cost
 from hyperspy_cvae.training._loop import History, train
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
+from hyperspy_cvae.training._outliers import outlyingness
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "estimate_cost",
     "held_out_tiles",
     "kl_divergence",
+    "outlyingness",
     "train",
 ]

@@ -38,9 +38,9 @@ class TrainingConfig:
     patience
         Epochs without improvement on the held-out tiles before training stops.
     left_out
-        Fraction of the spectra, those that fit worst, that is left out of the loss, so that
-        anomalies in the training data are not learnt; chosen anew after a quarter, a half and
-        three quarters of the epochs.
+        Largest fraction of the spectra that is left out of the loss, so that anomalies in the
+        training data are not learnt: those that the network finds foreign (see
+        :func:`outlyingness`), chosen anew after every eighth of the epochs up to six eighths.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
@@ -48,9 +48,9 @@ class TrainingConfig:
         Largest norm of the gradient.
     """
 
-    epochs: int = 80
-    fewest_shards: int = 32
-    batch_size: int = 4
+    epochs: int = 60
+    fewest_shards: int = 64
+    batch_size: int = 2
     learning_rate: float = 2e-3
     schedule: Literal["onecycle", "plateau"] = "onecycle"
     beta: float = 1.2

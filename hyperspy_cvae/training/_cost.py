@@ -42,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def steps_per_epoch(scan: tuple[int, int], shape: tuple[int, int], config: TrainingConfig) -> int:
-    """Steps of an epoch: as many shards as would tile the scan, at least 32, in batches."""
+    """Steps of an epoch: as many shards as tile the scan, or ``fewest_shards``, in batches."""
     tiling = math.prod(math.ceil(n / m) for n, m in zip(scan, shape, strict=True))
     return math.ceil(max(tiling, config.fewest_shards) / config.batch_size)
 

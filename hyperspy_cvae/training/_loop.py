@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.networks import CVAENetwork
-from hyperspy_cvae.shards import starts
+from hyperspy_cvae.shards import reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
+from hyperspy_cvae.training._outliers import outlyingness
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
+_FINE_CHANNELS = 190  # of an axis of a few hundred eV, as wide as fine structure
+_FOREIGN = 3.0  # robust standard deviations
 
 
 @dataclass
@@ -50,9 +52,14 @@ class _Shards:
         self.device = device
 
     def at(self, corners: np.ndarray) -> list[Tensor]:
-        """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``."""
-        rows, columns = self.shape
-        regions = [np.s_[r : r + rows, c : c + columns] for r, c in corners.tolist()]
+        """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``.
+
+        Beyond the scan it is reflected.
+        """
+        regions = [
+            np.ix_(*map(reflected, corner, self.shape, self.weight.shape))
+            for corner in corners.tolist()
+        ]
         return [
             torch.stack([values[region] for region in regions]).to(self.device)
             for values in (self.cube, self.weight, self.entropy)
@@ -95,6 +102,7 @@ def train(
     config: TrainingConfig,
     *,
     shape: tuple[int, int],
+    margin: tuple[int, int] = (0, 0),
     seed: int = 0,
     device: torch.device | str = "cpu",
     show_progressbar: bool = False,
@@ -113,6 +121,8 @@ def train(
         Settings.
     shape
         Rows and columns of a shard.
+    margin
+        Rows and columns that a shard may hold beyond the scan, which is reflected at its borders.
     seed
         Seed of the initial weights, the shards drawn and the latent vectors.
     device
@@ -132,7 +142,9 @@ def train(
         for layer in network.modules():
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
-        return _Training(network, cube, use, config, shape, seed, device).run(show_progressbar)
+        return _Training(network, cube, use, config, shape, margin, seed, device).run(
+            show_progressbar
+        )
 
 
 class _Training:
@@ -143,6 +155,7 @@ class _Training:
         use: np.ndarray,
         config: TrainingConfig,
         shape: tuple[int, int],
+        margin: tuple[int, int],
         seed: int,
         device: torch.device,
     ) -> None:
@@ -167,9 +180,10 @@ class _Training:
         for tile in self.tiles:
             self.training_weight[tile.region] = 0
         self.shards = _Shards(cube, self.training_weight, shape, device)
-        rows, columns = weight.shape
-        self.corners = np.array([rows - shape[0] + 1, columns - shape[1] + 1])
-        self.steps = steps_per_epoch((rows, columns), shape, config)
+        self.margin = margin
+        last = np.subtract(weight.shape, shape) + margin
+        self.corners = -np.array(margin), last + 1
+        self.steps = steps_per_epoch(cube.shape[:2], shape, config)
         self.optimiser: torch.optim.Optimizer
         if config.schedule == "onecycle":
             self.optimiser = torch.optim.AdamW(
@@ -210,7 +224,7 @@ class _Training:
                         f"no improvement on held-out tiles for {self.config.patience} epochs"
                     )
                     break
-                if self.config.left_out and epoch in [epochs * k // 4 for k in (1, 2, 3)]:
+                if self.config.left_out and epoch in [epochs * k // 8 for k in range(1, 7)]:
                     self._leave_out_worst()
         except KeyboardInterrupt:
             if not history.best_epoch:
@@ -234,7 +248,7 @@ class _Training:
         self.network.train()
         sums = torch.zeros(3, dtype=torch.float64)
         for _ in range(self.steps):
-            corners = self.random.integers(self.corners, size=(config.batch_size, 2))
+            corners = self.random.integers(*self.corners, size=(config.batch_size, 2))
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
             intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
             target = normalise(intensities)
@@ -302,21 +316,26 @@ class _Training:
             norm += float(weight.sum())
         return total / norm
 
+    @torch.no_grad()
     def _leave_out_worst(self) -> None:
-        """Give no weight to the spectra that fit worst in their neighbourhood."""
-        rows, columns = self.shards.shape
-        corners = np.array(
-            [
-                (row, column)
-                for row in starts(self.weight.shape[0], rows, rows)
-                for column in starts(self.weight.shape[1], columns, columns)
-            ]
-        )
-        misfit = np.zeros(self.weight.shape)
-        for (row, column), excess in zip(corners, self._excess(corners), strict=True):
-            misfit[row : row + rows, column : column + columns] = excess
-        # Weighted by its dose, the excess of a well fitted spectrum is the same everywhere.
-        misfit = uniform_filter(misfit * self.weight, 5)
+        """Give no weight to the spectra that the network finds foreign."""
+        grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
+        corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
+        channels = self.shards.cube.shape[2]
+        width = max(1, round(channels / _FINE_CHANNELS))
+        shape = (*self.weight.shape, channels // width)
+        measured, expected = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self.network.eval()
+        for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
+            intensities, _, _ = self.shards.at(batch)
+            spectra = torch.softmax(self.network(intensities)[0], -1)
+            spectra *= intensities.sum(-1, keepdim=True)
+            for whole, shards in ((measured, intensities), (expected, spectra)):
+                coarse = shards[..., : shape[2] * width].unflatten(-1, (-1, width)).sum(-1)
+                for corner, shard in zip(batch.tolist(), coarse.cpu().numpy(), strict=True):
+                    pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
+                    whole[np.ix_(*pixels)] = shard
         used = self.training_weight > 0
-        worst = used & (misfit > np.quantile(misfit[used], 1 - self.config.left_out))
-        self.shards.weight = torch.from_numpy(np.where(worst, 0, self.training_weight))
+        far = outlyingness(measured, expected, used)
+        limit = max(_FOREIGN, np.quantile(far[used], 1 - self.config.left_out))
+        self.shards.weight = torch.from_numpy(np.where(far > limit, 0, self.training_weight))

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHANNELS = 32
 ENERGY = np.arange(CHANNELS)
-BRIEF = TrainingConfig(epochs=3, patience=100, left_out=0.0)
+SHORT = TrainingConfig(fewest_shards=32, batch_size=4, patience=100)
+BRIEF = replace(SHORT, epochs=3, left_out=0.0)
 
 
 def _peak(centre: float, width: float) -> np.ndarray:
@@ -119,7 +120,7 @@ class _Watch:
 def test_what_varies_in_the_bulk_is_learnt() -> None:
     expected = _expected(16, 16, 0.15)
     cube = _counts(expected, 30_000)
-    network, history = _train(cube, TrainingConfig(epochs=25, patience=100))
+    network, history = _train(cube, replace(SHORT, epochs=25))
     mean = cube.sum((0, 1), dtype=float) / cube.sum(dtype=float)
     assert history.divergence[-1] > 3
     assert _divergence(expected, _reconstruct(network, cube)) < 0.3 * _divergence(expected, mean)
@@ -128,7 +129,7 @@ def test_what_varies_in_the_bulk_is_learnt() -> None:
 def test_without_the_likelihood_weight_the_posterior_collapses() -> None:
     expected = _expected(16, 16, 0.15)
     cube = _counts(expected, 30_000)
-    network, history = _train(cube, TrainingConfig(epochs=25, patience=100, likelihood_weight=1.0))
+    network, history = _train(cube, replace(SHORT, epochs=25, likelihood_weight=1.0))
     assert history.divergence[-1] < 0.1
     shards = torch.from_numpy(np.stack([cube[:8, :8], cube[8:, 8:], cube[4:12, 4:12]]))
     with torch.no_grad():
@@ -165,7 +166,7 @@ def test_an_anomaly_among_the_worst_fitted_is_not_learnt() -> None:
     cube = _counts(expected, 30_000)
 
     def learnt(left_out: float) -> float:
-        config = TrainingConfig(epochs=30, patience=100, left_out=left_out)
+        config = replace(SHORT, epochs=30, left_out=left_out)
         network, _ = _train(cube, config, latent=16)
         found = _reconstruct(network, cube)[disc] - bulk[disc]
         return float((found * change).sum() / (change**2).sum())
@@ -323,9 +324,7 @@ def test_the_best_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = _counts(_expected(16, 16, 0.0), 300, seed=1)
     network, shape = _network(cube)
     watch = _Watch(network, monkeypatch)
-    config = TrainingConfig(
-        epochs=12, learning_rate=1e-2, patience=100, left_out=0.0, likelihood_weight=1e6
-    )
+    config = replace(SHORT, epochs=12, learning_rate=1e-2, left_out=0.0, likelihood_weight=1e6)
     use = np.ones((16, 16), dtype=bool)
     history = train(network, cube, use, config, shape=shape)
     assert history.best_epoch == 1 + int(np.argmin(history.held_out))
@@ -432,7 +431,7 @@ def test_empty_spectra_are_not_held_out(cube: np.ndarray, seed: int) -> None:
 def test_held_out_tiles_outlive_the_worst_fitted(seed: int) -> None:
     expected = _expected(16, 16, 0.0)
     cube = _counts(expected, 3000, seed=2)
-    config = TrainingConfig(epochs=4, patience=100, left_out=0.9)
+    config = replace(SHORT, epochs=4, left_out=0.9)
     _, history = _train(cube, config, seed=seed)
     assert len(history.held_out) == 4
     assert np.all(np.isfinite(history.held_out))
