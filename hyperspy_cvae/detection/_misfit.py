@@ -7,8 +7,9 @@ from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.smoothing import noise_gain
 
-_RADIUS = 1.0  # pixels
+RADIUS = 1.0  # pixels
 _LEAST_ELECTRONS = 0.1
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -29,7 +30,7 @@ def smoothed_pearson(
     width
         Standard deviation over energy in channels.
     """
-    sigma = (_RADIUS, _RADIUS, width)
+    sigma = (RADIUS, RADIUS, width)
     return pearson_correlation(gaussian_filter(measured, sigma), gaussian_filter(expected, sigma))
 
 
@@ -82,9 +83,11 @@ def misfit(
 ) -> NDArray[np.float64]:
     """Return the mean square of residuals that were smoothed over pixels and energy.
 
-    Every channel is in units of what it usually is, by its median absolute deviation over the
-    scan: the correlation of the noise in neighbouring channels is in that, and so is what the
-    reconstruction misses everywhere. That is no less than half of what white noise would leave.
+    As much noise is left in every pixel, also at the borders of the scan (see
+    :func:`hyperspy_cvae.smoothing.noise_gain`). Every channel is in units of what it usually is, by
+    its median absolute deviation over the scan: the correlation of the noise in neighbouring
+    channels is in that, and so is what the reconstruction misses everywhere. That is no less than
+    half of what white noise would leave.
 
     Parameters
     ----------
@@ -95,9 +98,10 @@ def misfit(
     judged
         Pixels that say what is usual, ``(rows, columns)``.
     """
-    smooth = gaussian_filter(residual, (_RADIUS, _RADIUS, width))
+    smooth = gaussian_filter(residual, (RADIUS, RADIUS, width))
+    smooth /= noise_gain(judged.shape, RADIUS)[..., np.newaxis]
     usual = median_abs_deviation(smooth[judged], axis=0, scale="normal")
     # The mean square of white noise after a Gaussian of width s is 1 / (2 sqrt(pi) s) per axis.
-    white = 1 / (4 * np.pi * _RADIUS**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
+    white = 1 / (4 * np.pi * RADIUS**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
     smooth /= np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)
     return np.square(smooth).mean(-1, dtype=np.float64)

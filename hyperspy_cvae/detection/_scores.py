@@ -7,8 +7,15 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.detection._misfit import misfit, noise_of, smoothed_pearson, whitened_residual
+from hyperspy_cvae.detection._misfit import (
+    RADIUS,
+    misfit,
+    noise_of,
+    smoothed_pearson,
+    whitened_residual,
+)
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.smoothing import noise_gain
 
 Score = Literal["pcc", "smoothed", "residual", "combined"]
 
@@ -160,10 +167,11 @@ def _beyond_noise(
 
     With the variance :math:`s^2` of the noise and that of the expected spectrum over energy,
     :math:`S^2`, the correlation is :math:`1 / \sqrt{1 + k s^2 / S^2}`; :math:`k` says how much
-    noise the smoothing leaves.
+    noise the smoothing leaves, which is more at the borders of the scan.
     """
     noise = noise_of(measured[judged], expected[judged])
     ratio = noise.variance(expected).mean(-1) / np.maximum(expected.var(-1, dtype=float), _TINY)
+    ratio *= noise_gain(judged.shape, RADIUS) ** 2
     seen = judged & (correlation > 0) & (ratio > 0)
     left = np.median((correlation[seen] ** -2 - 1) / ratio[seen]) if seen.any() else 0.0
     by_noise = 1 - 1 / np.sqrt(1 + left * ratio)

@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.shards import energy_bands
+from hyperspy_cvae.smoothing import noise_gain
 
 _RADIUS = 1.5  # pixels
 _FAINTEST = 0.05  # of the mean spectrum
@@ -46,6 +47,7 @@ def outlyingness(
     faintest = _FAINTEST * np.abs(expected[use]).mean(0) + _TINY
     residual = (measured - expected) / np.sqrt(np.maximum(expected, faintest))
     smooth = gaussian_filter(residual, (_RADIUS, _RADIUS, 0))
+    smooth /= noise_gain(use.shape, _RADIUS)[..., np.newaxis]
     smooth /= median_abs_deviation(smooth[use], axis=0, scale="normal") + _TINY
     farthest = np.full(use.shape, -np.inf)
     for band in energy_bands(smooth.shape[2]):

@@ -82,6 +82,21 @@ def test_stray_electrons_in_vacuum_are_not_flagged() -> None:
         assert not anomalous(scores, otsu_threshold(scores)).any()
 
 
+def test_the_borders_of_a_scan_are_like_its_middle() -> None:
+    expected = np.broadcast_to(edges(), (24, 24, ENERGY.size)).astype(np.float32)
+    rng = np.random.default_rng(6)
+    depths = np.mean(
+        [
+            -score_spectra(rng.poisson(expected).astype(np.float32), expected, "combined", 0.5)
+            for _ in range(40)
+        ],
+        axis=0,
+    )
+    middle, deviation = depths[6:-6, 6:-6].mean(), depths[6:-6, 6:-6].std()
+    assert abs(depths[0].mean() - middle) < 4 * deviation
+    assert abs(depths[[0, 0, -1, -1], [0, -1, 0, -1]].mean() - middle) < 5 * deviation
+
+
 @pytest.mark.parametrize("score", SCORES)
 def test_what_does_not_matter(score: Score) -> None:
     """A gain, and the type of the numbers."""

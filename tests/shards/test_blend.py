@@ -88,6 +88,17 @@ def test_no_seams_between_shards_that_differ(step: int) -> None:
     assert np.ptp(blended) > 0.5
 
 
+def test_what_lies_beyond_the_cube_is_left_out() -> None:
+    cube = np.random.default_rng(4).normal(2, 1, (20, 17, 3)).astype(np.float32)
+    padded = np.pad(cube, ((4, 4), (4, 4), (0, 0)), constant_values=np.nan)
+    shards = [
+        (row, column, np.nan_to_num(padded[row + 4 : row + 12, column + 4 : column + 12], nan=1e6))
+        for row in starts(20, 8, 4, 4)
+        for column in starts(17, 8, 4, 4)
+    ]
+    np.testing.assert_allclose(blend(shards, cube.shape), cube, rtol=2e-6, atol=2e-6)
+
+
 def test_a_pixel_in_no_shard_is_an_error() -> None:
     with pytest.raises(ValueError, match="3 pixels of the scan lie in no shard"):
         blend([(0, 0, np.ones((3, 4, 2)))], (3, 5, 2))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hyperspy_cvae.shards import shard_size, starts
+from hyperspy_cvae.shards import reflected, shard_size, starts
 
 
 @pytest.mark.parametrize("share", [0.0, 0.34, 0.5, 0.75, 1.0])
@@ -59,3 +59,22 @@ def test_the_published_size_where_the_axis_bears_it(length: int, size: int) -> N
 @pytest.mark.parametrize("largest", [1, 5, 16])
 def test_no_shard_above_the_largest(largest: int) -> None:
     assert max(shard_size(length, largest) for length in range(1, 201)) == largest
+
+
+@pytest.mark.parametrize("margin", [1, 6, 12])
+def test_shards_reach_a_margin_beyond_both_ends(margin: int) -> None:
+    first = starts(100, 24, 12, margin)
+    assert first[0] == -margin
+    assert first[-1] + 24 == 100 + margin
+    assert np.all(np.diff(first) <= 12)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 30])
+def test_an_axis_is_reflected_at_its_ends(length: int) -> None:
+    size = length
+    for start in range(-(length // 2), length // 2 + 1):
+        pixels = reflected(start, size, length)
+        inside = np.arange(max(0, start), min(length, start + size))
+        assert pixels.shape == (size,)
+        np.testing.assert_array_equal(pixels[inside - start], inside)
+        assert np.abs(np.diff(pixels)).max(initial=1) == 1
