@@ -32,8 +32,9 @@ SHIFT = 3.9
 COMPONENTS = 4
 
 _MAPS = ("cvae", "pca")
+_ENDS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", ".png")
 _FILES = (
-    *(f"{name}{end}" for name in _MAPS for end in ("-pcc.hspy", "-mask.hspy", ".png")),
+    *(f"{name}{end}" for name in _MAPS for end in _ENDS),
     "truth.hspy",
     "cvae.safetensors",
     "demo.png",
@@ -78,9 +79,9 @@ class Score:
     precision, recall, f1
         Of the mask; 0 where nothing was found.
     average_precision
-        Of the PCC, whatever the threshold.
+        Of the map of the score, whatever the threshold.
     best_f1
-        Largest F1 that a threshold on the PCC could have reached, chosen knowing the truth.
+        Largest F1 that a threshold on that map could have reached, chosen knowing the truth.
     threshold
         What was said about the threshold.
     """
@@ -102,8 +103,8 @@ class Score:
         if self.hits == self.false_alarms == 0:
             return (
                 f"{self.method} called no pixel anomalous and missed all {self.missed} that are. "
-                "With the best threshold, chosen knowing the truth, its PCC map would have "
-                f"reached F1 {self.best_f1:.2f}."
+                "With the best threshold, chosen knowing the truth, its map would have reached "
+                f"F1 {self.best_f1:.2f}."
             )
         return (
             f"{self.method} found {self.hits} of the {self.hits + self.missed} anomalous pixels "
@@ -158,13 +159,14 @@ def demo(folder: Path, quick: bool = False, seed: int = 0, overwrite: bool = Fal
         columns, rows = phantom.truth.axes_manager.signal_axes
         figure = plot_comparison(
             [
-                (method, found.pcc.data, found.mask.data, found.threshold)
+                (method, found.score.data, found.mask.data, found.threshold)
                 for method, found in maps.items()
             ],
             truth,
             scale=(rows.scale, columns.scale),
             units=str(rows.units),
-            title=f"PCC in {RANGE[0]:g}-{RANGE[1]:g} eV; Fe L2,3 shifted by {SHIFT:g} eV in discs",
+            quantity="Combined score",
+            title=f"{RANGE[0]:g}-{RANGE[1]:g} eV; Fe L2,3 shifted by {SHIFT:g} eV in discs",
         )
         figure.savefig(draft / "demo.png", dpi=150)
         plt.close(figure)
@@ -192,11 +194,11 @@ def demo(folder: Path, quick: bool = False, seed: int = 0, overwrite: bool = Fal
 
 def score(method: str, found: "AnomalyMaps", truth: NDArray[np.bool_]) -> Score:
     """Compare the maps of one method with the truth; pixels not judged count as normal."""
-    mask, pcc = np.asarray(found.mask.data, bool), np.asarray(found.pcc.data)
+    mask, scores = np.asarray(found.mask.data, bool), np.asarray(found.score.data)
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth.ravel(), mask.ravel(), average="binary", zero_division=0
     )
-    normality = np.nan_to_num(pcc, nan=1.0).ravel()
+    normality = np.nan_to_num(scores, nan=np.inf).ravel()
     precisions, recalls, _ = precision_recall_curve(truth.ravel(), -normality)
     best_f1 = (2 * precisions * recalls / np.maximum(precisions + recalls, 1e-12)).max()
     return Score(

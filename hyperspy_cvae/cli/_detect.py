@@ -41,6 +41,8 @@ class Settings:
         Components of PCA.
     score
         What spectra are compared by.
+    threshold
+        What makes a pixel anomalous: ``"auto"``, ``"otsu"`` or a limit on the score.
     seed
         Seed of all that is random.
     epochs
@@ -52,7 +54,8 @@ class Settings:
     signal_range: tuple[float, float] | None = None
     method: Literal["cvae", "pca"] = "cvae"
     n_components: int = 4
-    score: "Score" = "pcc"
+    score: "Score" = "combined"
+    threshold: Literal["auto", "otsu"] | float = "auto"
     seed: int = 0
     epochs: int | None = None
     save_model: bool = False
@@ -191,6 +194,7 @@ def _search(
         settings.signal_range,
         method=settings.method,
         score=settings.score,
+        threshold=settings.threshold,
         show_progressbar=progress,
         **arguments,
     )

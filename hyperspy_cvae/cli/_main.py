@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
         method=arguments.method,
         n_components=arguments.n_components or 4,
         score=arguments.score,
+        threshold=arguments.threshold,
         seed=arguments.seed,
         epochs=arguments.epochs,
         save_model=arguments.save_model,
@@ -101,8 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument(
         "--score",
         choices=("pcc", "smoothed", "residual", "combined"),
-        default="pcc",
-        help="what spectra are compared by (default: pcc, the correlation as published)",
+        default="combined",
+        help="what spectra are compared by (default: combined; pcc is the published correlation)",
+    )
+    detect.add_argument(
+        "--threshold",
+        type=_threshold,
+        default="auto",
+        metavar="LIMIT",
+        help="auto (the default), otsu as published, or a limit on the score",
     )
     detect.add_argument(
         "--epochs", type=_positive, metavar="N", help="epochs of training (default: the package's)"
@@ -156,6 +164,17 @@ def _problem(arguments: argparse.Namespace) -> str | None:
     if arguments.model and (arguments.save_model or arguments.epochs):
         return "--model takes a trained model: leave out --save-model and --epochs."
     return None
+
+
+def _threshold(text: str) -> str | float:
+    if text in ("auto", "otsu"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither auto nor otsu nor a number"
+        ) from None
 
 
 def _positive(text: str) -> int:

@@ -1,6 +1,7 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
 from hyperspy_cvae.detection._automatic import find_anomalies
+from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
@@ -24,4 +25,5 @@ __all__ = [
     "otsu_threshold",
     "pearson_correlation",
     "score_spectra",
+    "smallest_shift",
 ]

@@ -10,12 +10,12 @@ from scipy.stats import f as f_distribution
 from scipy.stats import false_discovery_control, median_abs_deviation
 
 from hyperspy_cvae.detection._scores import Score, check_score
-from hyperspy_cvae.detection._threshold import Threshold
+from hyperspy_cvae.detection._threshold import Threshold, anomalous, otsu_threshold
 
 # The bulk's tail is known from minima between these quantiles: above, they hardly tell of it, and
 # of more than a twentieth the anomalies themselves may be part.
 _TAIL, _CONTAMINATED = 0.80, 0.95
-_FEWEST_MINIMA = 20
+_FEWEST_MINIMA = 10
 _REACH = 3  # pixels over which smoothing carries an anomaly
 _EDGE = 0.4  # of the depth: where the residual of a half-plane is half of that inside
 
@@ -42,6 +42,9 @@ def find_anomalies(
     significant that Benjamini and Hochberg's procedure calls so among all. A region is followed
     from them as far as scores are lower than 95 % of the bulk's minima, and no less than 0.4 times
     as deep as the deepest within 3 pixels: farther out is the rim that smoothing makes.
+
+    If no minimum is significant, anomalies may be so many that they are the tail themselves: then
+    :func:`otsu_threshold` is taken if it is accepted, at half the rate.
 
     Parameters
     ----------
@@ -105,12 +108,16 @@ def find_anomalies(
     deepest, lowest = float(p_values.min()), scores[finite].min()
     among = f"(p = {deepest:.2g} among {minima.sum()} minima)"
     if not significant.any():
+        # More than a twentieth of the scan has hidden in the tail; that makes a valley.
+        otsu = otsu_threshold(scores, alpha=false_discovery_rate / 2)
+        if not otsu.unimodal:
+            return anomalous(scores, otsu), otsu
         value = scale.score_at(bulk.depth(false_discovery_rate / minima.sum()))
         at = _formatted(value, lowest, float(np.median(scores[finite])))
         finding = f"The lowest score {at(lowest)} is as low as the bulk's own get {among}"
         way_out = f"; a single place below {at(value)} would have been"
         return nowhere, _nothing(value, deepest, finding, f"lowest {at(lowest)}", way_out)
-    value = float(scores[significant].max())
+    value = scale.score_at(bulk.depth(false_discovery_rate * significant.sum() / minima.sum()))
     at = _formatted(value, lowest, float(np.median(scores[finite])))
     mask = _followed(depth, significant, bulk.depth(1 - _CONTAMINATED))
     regions = label(mask)[1]

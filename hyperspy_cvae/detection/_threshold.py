@@ -24,20 +24,20 @@ _PARTS = {4: 0.9, 8: 0.1}
 
 @dataclass(frozen=True)
 class Threshold:
-    """A limit on a score below which a pixel is anomalous.
+    """A limit on a score below which a pixel is anomalous, or a region that reaches so low.
 
     Parameters
     ----------
     value
         The limit, in units of the score. NaN where no score is finite.
     method
-        How it was found: ``"otsu"`` or ``"fixed"``.
+        How it was found: ``"auto"``, ``"otsu"`` or ``"fixed"``.
     unimodal
         Whether the scores show no separate minority below ``value``. If so, no pixel is
         anomalous, whatever its score.
     p_value
-        Probability of so empty a valley if there were none; see
-        :func:`otsu_threshold`. NaN where that was not tested.
+        Probability of so deep a score (:func:`find_anomalies`) or so empty a valley
+        (:func:`otsu_threshold`) if there were none. NaN where that was not tested.
     reason
         A sentence that says what was found.
     label

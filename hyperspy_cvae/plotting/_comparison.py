@@ -37,6 +37,7 @@ def plot_comparison(
     panels: Sequence[Panel],
     truth: BoolArray | None = None,
     *,
+    quantity: str = "PCC",
     scale: tuple[float, float] = (1.0, 1.0),
     units: str = "",
     title: str = "",
@@ -48,10 +49,12 @@ def plot_comparison(
     Parameters
     ----------
     panels
-        One ``(title, pcc, mask, threshold)`` for each detector; see :func:`plot_maps`.
+        One ``(title, score, mask, threshold)`` for each detector; see :func:`plot_maps`.
     truth
         True where a pixel is known to be anomalous. If given, it is outlined in the maps and its
         pixels are the ones told apart in the histograms.
+    quantity
+        What the scores are, such as the Pearson correlation (PCC).
     scale, units
         Calibration; see :func:`plot_maps`.
     title
@@ -68,15 +71,17 @@ def plot_comparison(
         If there is no panel, or if arrays differ in shape or are empty.
     """
     if not panels:
-        raise ValueError("panels is empty: give a (title, pcc, mask, threshold) for each detector.")
-    planes = [as_planes(pcc=pcc, mask=mask) for _, pcc, mask, _ in panels]
-    known = None if truth is None else as_planes(pcc=planes[0][0], truth=truth)[1]
+        raise ValueError(
+            "panels is empty: give a (title, score, mask, threshold) for each detector."
+        )
+    planes = [as_planes(score=score, mask=mask) for _, score, mask, _ in panels]
+    known = None if truth is None else as_planes(score=planes[0][0], truth=truth)[1]
     as_planes(
-        **{f"pcc of {panel[0]}": plane[0] for panel, plane in zip(panels, planes, strict=True)}
+        **{f"score of {panel[0]}": plane[0] for panel, plane in zip(panels, planes, strict=True)}
     )
     step, units = calibrated(scale, units)
-    every_pcc = np.concatenate([pcc.ravel() for pcc, _ in planes])
-    limits = colour_limits(every_pcc)
+    every_score = np.concatenate([score.ravel() for score, _ in planes])
+    limits = colour_limits(every_score)
     is_line = min(planes[0][0].shape) == 1
     figure, axes = plt.subplots(
         2,
@@ -87,35 +92,35 @@ def plot_comparison(
         sharey="row",
         layout="constrained",
     )
-    for column, ((name, _, _, threshold), (pcc, mask)) in enumerate(
+    for column, ((name, _, _, threshold), (score, mask)) in enumerate(
         zip(panels, planes, strict=True)
     ):
         above, below = axes[:, column]
-        above.set_title(f"{name}\n{share_label(pcc, mask)}", parse_math=False)
+        above.set_title(f"{name}\n{share_label(score, mask)}", parse_math=False)
         if is_line:
-            along = step[0] if pcc.shape[0] > 1 else step[1]
-            draw_profile(above, pcc, mask, threshold, along, units, "PCC")
+            along = step[0] if score.shape[0] > 1 else step[1]
+            draw_profile(above, score, mask, threshold, along, units, quantity)
             if known is not None:
                 draw_spans(above, known, along)
         else:
-            picture = draw_map(above, pcc, step, limits)
+            picture = draw_map(above, score, step, limits)
             if known is not None:
                 for colour, width in (("black", 2.8), ("white", 2.0)):
                     draw_outline(above, known, step, colour, width)
             draw_outline(above, mask, step)
         draw_histogram(
             below,
-            pcc,
+            score,
             mask if known is None else known,
             threshold,
-            "PCC",
-            histogram_bins(every_pcc),
+            quantity,
+            histogram_bins(every_score),
         )
         if column:
             below.set_ylabel("")
     if not is_line:
         draw_scale_bar(axes[0, 0], planes[0][0].shape, step, units)
-        add_colour_bar(figure, list(axes[0]), picture, every_pcc, "PCC")
+        add_colour_bar(figure, list(axes[0]), picture, every_score, quantity)
     _add_key(figure, known is not None, is_line)
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)

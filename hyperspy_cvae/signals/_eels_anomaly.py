@@ -1,7 +1,9 @@
 """The signal classes."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import dask.array
@@ -16,9 +18,11 @@ from hyperspy_cvae.detection import (
     Threshold,
     anomalous,
     check_score,
+    find_anomalies,
     fixed_threshold,
     otsu_threshold,
     score_spectra,
+    smallest_shift,
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
@@ -190,16 +194,17 @@ class EELSAnomalySignal(EELSSpectrum):
         method: Literal["cvae", "pca"] = "cvae",
         n_components: int = 4,
         model: CVAE | None = None,
-        score: Score = "pcc",
-        threshold: Literal["otsu"] | float = "otsu",
+        score: Score = "combined",
+        threshold: Literal["auto", "otsu"] | float = "auto",
         navigation_mask: Any = None,
         signal_mask: Any = None,
         show_progressbar: bool | None = None,
     ) -> AnomalyMaps:
         """Find the pixels whose spectra the bulk does not explain.
 
-        Every spectrum is compared with its reconstruction, by their Pearson correlation (PCC,
-        eq. 4) or another score; pixels below the threshold are anomalous.
+        Every spectrum is compared with its reconstruction. The paper does so by their Pearson
+        correlation (PCC, eq. 4) and Otsu's threshold: ``score="pcc", threshold="otsu"``. The
+        defaults see fainter anomalies, and say what they would have seen where they see none.
 
         Parameters
         ----------
@@ -221,8 +226,12 @@ class EELSAnomalySignal(EELSSpectrum):
             in units of its noise, for faint edges; or ``"combined"``, all at once. See
             :func:`hyperspy_cvae.detection.score_spectra`.
         threshold
-            ``"otsu"``: Otsu's threshold of the score, refused where it lies in no valley of their
-            histogram (a clean specimen). Or a limit of your own, in units of the score.
+            ``"auto"``: regions whose score goes lower than the bulk's own, with 5 % false
+            discoveries at most; see :func:`hyperspy_cvae.detection.find_anomalies`. If there are
+            none, shifts of known size are injected and the scan is judged again, to say which
+            would have been found. ``"otsu"``: Otsu's threshold of the score, refused where it lies
+            in no valley of their histogram (a clean specimen). Or a limit of your own, in units of
+            the score.
         navigation_mask
             Pixels not to judge, True where excluded: a signal, or an array of shape
             ``axes_manager.navigation_shape``.
@@ -246,7 +255,7 @@ class EELSAnomalySignal(EELSSpectrum):
         if method == "pca" and model is not None:
             raise ValueError("model was given with method='pca', which trains none: leave it out.")
         check_score(score)
-        limit = None if threshold == "otsu" else _fixed(threshold)
+        limit = None if threshold in ("auto", "otsu") else _fixed(threshold)
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
         axis = energy_axis(self)
@@ -262,17 +271,17 @@ class EELSAnomalySignal(EELSSpectrum):
                     navigation_mask=navigation_mask, show_progressbar=show_progressbar
                 )
         cube, judged, alive = counts(self)
+        judged &= pixels
         if method == "cvae":
             assert model is not None
-            spectra = model.reconstruct(cube, axis)
+            reconstruct = partial(model.reconstruct, axis=axis)
             provenance: dict[str, Any] = {"method": "3D-CVAE", "configuration": _plain(model)}
-            channels &= _learnt(spectra, channels, axis)
         else:
-            cube_alive = cube[..., alive]
-            use = judged & pixels
-            spectra = np.full(cube.shape, np.nan, np.float32)
-            spectra[..., alive] = PCA(n_components).fit(cube_alive, use).reconstruct(cube_alive)
+            reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
             provenance = {"method": f"PCA with {n_components} components"}
+        spectra = reconstruct(cube)
+        if method == "cvae":
+            channels &= _learnt(spectra, channels, axis)
         channels &= alive
         if channels.sum() < _FEWEST_COMPARED:
             raise ValueError(
@@ -282,11 +291,17 @@ class EELSAnomalySignal(EELSSpectrum):
         measured, expected = cube[..., channels], spectra[..., channels]
         wanted: tuple[Score, ...] = ("pcc", score)
         scores = {
-            each: score_spectra(measured, expected, each, axis.dispersion_ev, judged & pixels)
+            each: score_spectra(measured, expected, each, axis.dispersion_ev, judged)
             for each in dict.fromkeys(wanted)
         }
-        found = limit or otsu_threshold(scores[score])
-        if limit and (scores[score] < limit.value).sum() > np.isfinite(scores[score]).sum() / 2:
+        if threshold == "auto":
+            mask, found = find_anomalies(scores[score], score)
+            if found.unimodal and np.isfinite(found.value):
+                found = _with_limit(found, cube, reconstruct, channels, score, axis, judged)
+        else:
+            found = limit or otsu_threshold(scores[score])
+            mask = anomalous(scores[score], found)
+        if limit and mask.sum() > np.isfinite(scores[score]).sum() / 2:
             warnings.warn(
                 f"threshold {limit.value:g} lies above the median {QUANTITIES[score]}, "
                 f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
@@ -295,12 +310,19 @@ class EELSAnomalySignal(EELSSpectrum):
             )
         energies = axis.values[channels]
         return self._maps(
-            scores, cube, found, (float(energies[0]), float(energies[-1])), axis.units, provenance
+            scores,
+            mask,
+            cube,
+            found,
+            (float(energies[0]), float(energies[-1])),
+            axis.units,
+            provenance,
         )
 
     def _maps(
         self,
         scores: dict[Score, np.ndarray],
+        mask: np.ndarray,
         cube: np.ndarray,
         threshold: Threshold,
         signal_range: Range,
@@ -320,7 +342,7 @@ class EELSAnomalySignal(EELSSpectrum):
         maps = {}
         for name, quantity, data in (
             *((QUANTITIES[each], QUANTITIES[each], data) for each, data in scores.items()),
-            ("Anomalies", "Anomalous", anomalous(scores[score], threshold)),
+            ("Anomalies", "Anomalous", mask),
             ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), cube.sum(-1, dtype=float)),
         ):
             shape = self.axes_manager.navigation_shape[::-1]
@@ -359,8 +381,38 @@ def _show(show_progressbar: bool | None) -> bool:
 
 def _fixed(threshold: object) -> Threshold:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
-        raise ValueError(f"threshold is {threshold!r}: use 'otsu', or a limit such as 0.8.")
+        raise ValueError(f"threshold is {threshold!r}: use 'auto', 'otsu', or a limit such as 0.8.")
     return fixed_threshold(float(threshold))
+
+
+def _by_pca(
+    cube: np.ndarray, *, n_components: int, use: np.ndarray, channels: np.ndarray
+) -> np.ndarray:
+    spectra = np.full(cube.shape, np.nan, np.float32)
+    learnt = cube[..., channels]
+    spectra[..., channels] = PCA(n_components).fit(learnt, use).reconstruct(learnt)
+    return spectra
+
+
+def _with_limit(
+    threshold: Threshold,
+    cube: np.ndarray,
+    reconstruct: Callable[[np.ndarray], np.ndarray],
+    channels: np.ndarray,
+    score: Score,
+    axis: Any,
+    judged: np.ndarray,
+) -> Threshold:
+    """Return a threshold that found nothing, with what it would have found in its reason."""
+    width, shift = smallest_shift(
+        cube, reconstruct, channels, score, axis.dispersion_ev, judged, threshold.value
+    )
+    where = f"shifted by {shift:.3g} eV within the signal range, in a disc {width} pixels wide"
+    if np.isfinite(shift):
+        seen = f"Spectra {where}, would have been found."
+    else:
+        seen = f"No shift of all structure would have been found in a disc {width} pixels wide."
+    return replace(threshold, reason=f"{threshold.reason} {seen}")
 
 
 def _learnt(spectra: np.ndarray, channels: np.ndarray, axis: Any) -> np.ndarray:

@@ -181,8 +181,8 @@ class _Training:
             self.training_weight[tile.region] = 0
         self.shards = _Shards(cube, self.training_weight, shape, device)
         self.margin = margin
-        last = np.subtract(weight.shape, shape) + margin
-        self.corners = -np.array(margin), last + 1
+        last = np.array(weight.shape) - shape
+        self.corners = -np.array(margin), last + np.array(margin) + 1
         self.steps = steps_per_epoch(cube.shape[:2], shape, config)
         self.optimiser: torch.optim.Optimizer
         if config.schedule == "onecycle":

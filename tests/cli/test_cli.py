@@ -21,7 +21,7 @@ from hyperspy_cvae.detection import Score
 from hyperspy_cvae.phantoms import PeakShift, bifeo3
 from hyperspy_cvae.signals import EELSAnomalySignal
 
-MAPS = ("-pcc.hspy", "-mask.hspy", ".png")
+MAPS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", ".png")
 PCA = ["--method", "pca", "--n-components", "2"]
 
 
@@ -149,11 +149,17 @@ class TestDetect:
 
     def test_score(self, counts: np.ndarray) -> None:
         path = write("SI.dm4", spectrum_image(counts))
-        assert main(["detect", path, "--method", "pca", "--score", "combined"]) == 0
-        assert found() == results("SI") | {"SI-combined.hspy"}
+        published = ["--score", "pcc", "--threshold", "otsu"]
+        assert main(["detect", path, "--method", "pca", *published]) == 0
+        assert found() == results("SI") - {"SI-combined.hspy"}
         page = Path("hyperspy-cvae-maps/summary.html").read_text()
-        assert 'its score "combined"' in " ".join(page.split())
-        assert 'href="SI-combined.hspy"' in page
+        assert "the Pearson correlation (PCC)" in page
+        limit = ["--score", "residual", "--threshold", "-30", "--overwrite"]
+        assert main(["detect", path, "--method", "pca", *limit]) == 0
+        page = Path("hyperspy-cvae-maps/summary.html").read_text()
+        assert 'the score "residual"' in " ".join(page.split())
+        assert 'href="SI-residual.hspy"' in page
+        assert "The threshold -30 was given" in page
 
     def test_several_spectrum_images_in_a_file(self, counts: np.ndarray) -> None:
         path = write("both.dm4", spectrum_image(counts), spectrum_image(counts[:12], "Second"))

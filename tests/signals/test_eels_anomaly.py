@@ -1,5 +1,6 @@
 """The signal: from a file to maps, and everything that must survive on the way."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ from hyperspy.signals import BaseSignal, Signal1D, Signal2D
 
 import hyperspy_cvae
 from hyperspy_cvae import CVAE, AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal
-from hyperspy_cvae.detection import QUANTITIES, Score
-from hyperspy_cvae.phantoms import PeakShift, Phantom, bifeo3
+from hyperspy_cvae.detection import QUANTITIES, Score, anomalous, otsu_threshold
+from hyperspy_cvae.phantoms import UNIFORM, PeakShift, Phantom, bifeo3
 
 FE_L = (690.0, 730.0)
 
@@ -33,7 +34,7 @@ def trained(phantom: Phantom) -> EELSAnomalySignal:
 
 @pytest.fixture(scope="module")
 def found(trained: EELSAnomalySignal) -> AnomalyMaps:
-    return trained.detect_anomalies(FE_L, threshold=0.8)
+    return trained.detect_anomalies(FE_L, score="pcc", threshold=0.8)
 
 
 def same(one: AnomalyMaps, other: AnomalyMaps) -> bool:
@@ -115,6 +116,53 @@ def test_threshold_of_another_score(trained: EELSAnomalySignal) -> None:
     assert found.mask.data.mean() > 0.5
 
 
+def test_regions_without_being_asked_for_a_threshold() -> None:
+    """What is found by default, and where it lies."""
+    phantom = bifeo3(
+        (32, 32),
+        160,
+        offset=690,
+        structure=UNIFORM,
+        anomaly=PeakShift(3.0, discs=1, radius=3),
+        seed=2,
+    )
+    truth = phantom.truth.data
+    signal = phantom.signal
+    found = signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    assert found.threshold.method == "auto"
+    assert found.score.metadata.CVAE.score == "combined"
+    mask = found.mask.data
+    assert (mask & truth).sum() > 0.9 * truth.sum()
+    assert (mask & ~truth).sum() < 0.3 * truth.sum()
+    assert "automatic threshold" in found.threshold.label
+    assert str(found.threshold.reason) in str(found)
+
+
+def test_nothing_there_says_what_would_have_been_found() -> None:
+    clean = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, seed=2).signal
+    before = clean.data.copy()
+    found = clean.detect_anomalies(FE_L, method="pca", n_components=1)
+    assert not found.mask.data.any()
+    reason = found.threshold.reason
+    assert "so nothing is called anomalous" in reason
+    shift, width = re.search(
+        r"shifted by ([\d.]+) eV within the signal range, in a disc (\d) pixels wide, would", reason
+    ).groups()
+    assert np.array_equal(clean.data, before)
+    # It would have been.
+    anomaly = PeakShift(float(shift), discs=1, radius=int(width) // 2 + 0.5)
+    phantom = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2)
+    again = phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    assert again.mask.data[phantom.truth.data].any()
+
+
+def test_the_published_mode(trained: EELSAnomalySignal) -> None:
+    found = trained.detect_anomalies(FE_L, score="pcc", threshold="otsu")
+    threshold = otsu_threshold(found.pcc.data)
+    assert found.threshold == threshold
+    assert np.array_equal(found.mask.data, anomalous(found.pcc.data, threshold))
+
+
 def test_unknown_score(phantom: Phantom) -> None:
     """It is refused before anything is trained."""
     with pytest.raises(ValueError, match="score is 'rx': choose one of pcc, smoothed"):
@@ -139,14 +187,14 @@ def test_untrained_trains_first_and_says_so(
 def test_survives_deepcopy_lazy_and_compute(trained: EELSAnomalySignal, found: AnomalyMaps) -> None:
     copy = trained.deepcopy()
     assert type(copy) is EELSAnomalySignal
-    assert same(copy.detect_anomalies(FE_L, threshold=0.8), found)
+    assert same(copy.detect_anomalies(FE_L, score="pcc", threshold=0.8), found)
     lazy = trained.as_lazy()
     assert type(lazy) is LazyEELSAnomalySignal
-    assert same(lazy.detect_anomalies(FE_L, threshold=0.8), found)
+    assert same(lazy.detect_anomalies(FE_L, score="pcc", threshold=0.8), found)
     assert type(lazy.cvae_reconstruct()) is LazyEELSAnomalySignal
     lazy.compute()
     assert type(lazy) is EELSAnomalySignal
-    assert same(lazy.detect_anomalies(FE_L, threshold=0.8), found)
+    assert same(lazy.detect_anomalies(FE_L, score="pcc", threshold=0.8), found)
 
 
 def test_sliced_as_pca_is(trained: EELSAnomalySignal) -> None:
@@ -169,7 +217,7 @@ def test_file_round_trip(
     trained.save(tmp_path / f"SI.{extension}")
     loaded = hs.load(tmp_path / f"SI.{extension}", lazy=lazy)
     assert type(loaded) is (LazyEELSAnomalySignal if lazy else EELSAnomalySignal)
-    assert same(loaded.detect_anomalies(FE_L, threshold=0.8), found)
+    assert same(loaded.detect_anomalies(FE_L, score="pcc", threshold=0.8), found)
     found.pcc.save(tmp_path / f"pcc.{extension}")
     found.mask.save(tmp_path / f"mask.{extension}")
     pcc, mask = (hs.load(tmp_path / f"{name}.{extension}") for name in ("pcc", "mask"))
@@ -353,7 +401,8 @@ def test_loading_dm4(tmp_path: Path, phantom: Phantom) -> None:
     signal.train_cvae(epochs=1)
     found = signal.detect_anomalies()
     paths = found.save(tmp_path / "maps", "SI")
-    assert [path.name for path in paths] == ["SI-pcc.hspy", "SI-mask.hspy", "SI.png"]
+    names = ["SI-pcc.hspy", "SI-mask.hspy", "SI-combined.hspy", "SI.png"]
+    assert [path.name for path in paths] == names
     assert all(path.stat().st_size > 0 for path in paths)
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
         found.save(tmp_path / "maps", "SI")

@@ -1,0 +1,67 @@
+"""The smallest shift that would have been found, where the answer is known."""
+
+import numpy as np
+import pytest
+
+from hyperspy_cvae.detection import score_spectra, smallest_shift
+
+ENERGY = np.arange(690, 730, 0.5)
+
+
+@pytest.fixture
+def cube() -> np.ndarray:
+    spectrum = 4 + 6 * np.exp(-0.5 * ((ENERGY - 710) / 1.5) ** 2)
+    expected = np.broadcast_to(spectrum, (60, 60, ENERGY.size))
+    return np.random.default_rng(0).poisson(expected).astype(np.float32)
+
+
+def mean(cube: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.median(cube, (0, 1)), cube.shape).astype(np.float32)
+
+
+def test_larger_shifts_reach_lower_limits(cube: np.ndarray) -> None:
+    every, judged = np.ones(ENERGY.size, bool), np.ones((60, 60), bool)
+    shifts = []
+    for limit in (-3.0, -8.0, -20.0):
+        width, shift = smallest_shift(cube, mean, every, "combined", 0.5, judged, limit)
+        assert width == 9
+        shifts.append(shift)
+    assert shifts == sorted(shifts)
+    assert shifts[0] < shifts[-1]
+    # And what it says is so.
+    shifted = cube.copy()
+    shifted[26:35, 26:35] = np.roll(shifted[26:35, 26:35], round(shifts[1] / 0.5), axis=-1)
+    scores = score_spectra(shifted, mean(shifted), "combined", 0.5)
+    assert scores[26:35, 26:35].min() < -8
+
+
+def test_nothing_reaches_an_impossible_limit(cube: np.ndarray) -> None:
+    every, judged = np.ones(ENERGY.size, bool), np.ones((60, 60), bool)
+    _, shift = smallest_shift(cube, mean, every, "pcc", 0.5, judged, -2.0)
+    assert np.isnan(shift)
+
+
+def test_a_reconstruction_that_follows_everything_finds_nothing(cube: np.ndarray) -> None:
+    every, judged = np.ones(ENERGY.size, bool), np.ones((60, 60), bool)
+    _, shift = smallest_shift(cube, np.copy, every, "pcc", 0.5, judged, 0.5)
+    assert np.isnan(shift)
+
+
+@pytest.mark.parametrize("shape", [(1, 60), (5, 4), (60, 60)])
+def test_any_scan_and_judged_pixels_alone(cube: np.ndarray, shape: tuple[int, int]) -> None:
+    part = cube[: shape[0], : shape[1]].copy()
+    before = part.copy()
+    judged = np.ones(shape, bool)
+    judged[:, : shape[1] // 2] = False
+    seen: list[np.ndarray] = []
+
+    def watched(injected: np.ndarray) -> np.ndarray:
+        seen.append((injected != before).any(-1))
+        return mean(injected)
+
+    channels = ENERGY > 700
+    smallest_shift(part, watched, channels, "combined", 0.5, judged, -5.0)
+    assert np.array_equal(part, before)
+    changed = np.any(seen, axis=0)
+    assert changed.any()
+    assert not changed[~judged].any()
