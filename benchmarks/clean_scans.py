@@ -1,8 +1,8 @@
 """Pixels flagged on spectrum images without anomalies, for several seeds.
 
 The phantom matched to the paper's spectrum image, without anomalies: every reconstruction with
-default settings is fitted to it and judges it, in 690-730 eV, by Otsu's threshold of two
-scores. No pixel is to be flagged.
+default settings is fitted to it and judges it, in 690-730 eV, by PCC and Otsu's threshold, and by
+the combined score and the automatic one. No pixel is to be flagged.
 
     python benchmarks/clean_scans.py --seeds 2025 2026 2027 2028 2029
 

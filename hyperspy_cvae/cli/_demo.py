@@ -32,7 +32,7 @@ SHIFT = 3.9
 COMPONENTS = 4
 
 _MAPS = ("cvae", "pca")
-_ENDS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", ".png")
+_ENDS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", "-regions.csv", ".png")
 _FILES = (
     *(f"{name}{end}" for name in _MAPS for end in _ENDS),
     "truth.hspy",

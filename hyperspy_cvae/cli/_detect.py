@@ -71,6 +71,7 @@ class Result:
     pixels: int = 0
     judged: int = 0
     anomalous: int = 0
+    regions: int = 0
     threshold: float = np.nan
     accepted: bool = False
     reason: str = ""
@@ -179,7 +180,7 @@ def _search(
 ) -> Result:
     """Search one spectrum image and write its maps."""
     model_name = f"{name}.safetensors" if settings.save_model else ""
-    expected = [f"{name}-pcc.hspy", f"{name}-mask.hspy", f"{name}.png"]
+    expected = [f"{name}{end}" for end in ("-pcc.hspy", "-mask.hspy", "-regions.csv", ".png")]
     if settings.score != "pcc":
         expected.append(f"{name}-{settings.score}.hspy")
     check_free(folder, [*expected, *filter(None, [model_name])], overwrite)
@@ -211,6 +212,7 @@ def _search(
         pixels=pcc.size,
         judged=int(np.isfinite(pcc).sum()),
         anomalous=int(np.count_nonzero(found.mask.data)),
+        regions=len(found.regions),
         threshold=found.threshold.value,
         accepted=not found.threshold.unimodal,
         reason=found.threshold.reason,

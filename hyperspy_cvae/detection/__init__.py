@@ -1,9 +1,10 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
-from hyperspy_cvae.detection._automatic import find_anomalies
+from hyperspy_cvae.detection._automatic import bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.detection._regions import Region, describe_regions
 from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
 from hyperspy_cvae.detection._threshold import (
     Threshold,
@@ -15,10 +16,13 @@ from hyperspy_cvae.detection._threshold import (
 __all__ = [
     "QUANTITIES",
     "Noise",
+    "Region",
     "Score",
     "Threshold",
     "anomalous",
+    "bulk_p_values",
     "check_score",
+    "describe_regions",
     "estimate_noise",
     "find_anomalies",
     "fixed_threshold",

@@ -130,6 +130,30 @@ def find_anomalies(
     return mask, found
 
 
+def bulk_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.float64]:
+    """Return how probable it is that the bulk gets as low anywhere in such a scan.
+
+    As in :func:`find_anomalies`, times the number of minima (Bonferroni). NaN where a score is not
+    finite, and everywhere if the bulk's minima are too few.
+
+    Parameters
+    ----------
+    scores
+        Map of the score, ``(rows, columns)``, higher for more normal pixels.
+    score
+        Which one it is.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    p_values = np.full(scores.shape, np.nan)
+    finite = np.isfinite(scores)
+    if finite.any() and (scale := _DepthScale.of(scores[finite], score)).deviation:
+        depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
+        minima = finite & (depth == maximum_filter(depth, 3))
+        if bulk := _Bulk.of(depth[minima]):
+            p_values[finite] = np.minimum(minima.sum() * bulk.p_values(depth[finite]), 1)
+    return p_values
+
+
 @dataclass(frozen=True)
 class _DepthScale:
     """How scores become depths: nearly normal numbers for the bulk, larger for more anomalous."""

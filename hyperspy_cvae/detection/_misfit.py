@@ -45,8 +45,8 @@ def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> No
 
 def whitened_residual(
     measured: NDArray[np.float32], expected: NDArray[np.float32], judged: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    r"""Return residuals in units of the noise, ``(rows, columns, energy)``.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    r"""Return residuals in units of the noise, and the noise, each ``(rows, columns, energy)``.
 
     .. math:: z_e = \frac{x_e - a r_e}{\sigma_e}, \qquad \sigma_e^2 = g r_e + n^2
 
@@ -75,7 +75,8 @@ def whitened_residual(
 
     fitted, _ = scaled(Noise(1.0, 1.0))
     fitted, variance = scaled(noise_of(measured[judged], fitted[judged]))
-    return ((measured - fitted) / np.sqrt(variance)).astype(np.float32, copy=False)
+    deviation = np.sqrt(variance)
+    return ((measured - fitted) / deviation).astype(np.float32, copy=False), deviation
 
 
 def misfit(

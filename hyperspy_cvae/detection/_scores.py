@@ -123,17 +123,22 @@ def score_spectra(
         # Spectra of nothing add nothing where neighbours are smoothed over.
         kept = judged[..., None].astype(np.float32)
         measured, expected = measured * kept, expected * kept
-    channels_per_ev = min(1.0, dispersion * measured.shape[2] / _EDGE_RANGE) / dispersion
+    channels_per_ev = energy_width(dispersion, measured.shape[2]) / _WIDTHS[0]
     if score == "pcc":
         scores = pearson_correlation(measured, expected)
     elif score == "smoothed":
         scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
-        residual = whitened_residual(measured, expected, judged)
+        residual, _ = whitened_residual(measured, expected, judged)
         scores = -misfit(residual, _WIDTHS[0] * channels_per_ev, judged)
     else:
         scores = _combined(measured, expected, channels_per_ev, judged)
     return np.where(judged, scores, np.nan)
+
+
+def energy_width(dispersion: float, channels: int) -> float:
+    """Return the standard deviation in channels of the Gaussian that spares fine structure."""
+    return _WIDTHS[0] * min(1.0, dispersion * channels / _EDGE_RANGE) / dispersion
 
 
 def check_score(score: str) -> None:
@@ -149,7 +154,7 @@ def _combined(
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     correlation = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
-    residual = whitened_residual(measured, expected, judged)
+    residual, _ = whitened_residual(measured, expected, judged)
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
         *(misfit(residual, width * channels_per_ev, judged) for width in _WIDTHS),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import dask.array
 import numpy as np
+import pandas as pd
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 from hyperspy.defaults_parser import preferences
 
@@ -18,6 +19,7 @@ from hyperspy_cvae.detection import (
     Threshold,
     anomalous,
     check_score,
+    describe_regions,
     find_anomalies,
     fixed_threshold,
     otsu_threshold,
@@ -34,6 +36,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_pixels,
 )
 from hyperspy_cvae.signals._maps import AnomalyMaps
+from hyperspy_cvae.signals._regions import RegionSpectra, region_spectra, region_table
 from hyperspy_cvae.training import PAPER_TRAINING, TrainingConfig
 
 _RESULT = "cvae"
@@ -308,6 +311,9 @@ class EELSAnomalySignal(EELSSpectrum):
                 "look at the histogram, found.plot(), and choose a lower one.",
                 stacklevel=2,
             )
+        regions = describe_regions(
+            mask, scores[score], score, measured, expected, axis.dispersion_ev, judged
+        )
         energies = axis.values[channels]
         return self._maps(
             scores,
@@ -317,6 +323,8 @@ class EELSAnomalySignal(EELSSpectrum):
             (float(energies[0]), float(energies[-1])),
             axis.units,
             provenance,
+            region_table(regions, self, energies),
+            region_spectra(regions, self, cube, spectra, channels),
         )
 
     def _maps(
@@ -328,6 +336,8 @@ class EELSAnomalySignal(EELSSpectrum):
         signal_range: Range,
         units: str,
         provenance: dict[str, Any],
+        regions: pd.DataFrame,
+        spectra: RegionSpectra,
     ) -> AnomalyMaps:
         *_, score = scores
         provenance = {
@@ -357,6 +367,8 @@ class EELSAnomalySignal(EELSSpectrum):
             maps[QUANTITIES[score]],
             maps["Anomalies"],
             maps["Sum"],
+            regions,
+            *spectra,
             threshold,
             signal_range,
             units,

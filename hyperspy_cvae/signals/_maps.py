@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from hyperspy.signals import BaseSignal
 from matplotlib.figure import Figure
 
 from hyperspy_cvae.detection import Threshold
+
+_MOST_TOLD = 8  # regions
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,16 @@ class AnomalyMaps:
         True where a pixel is anomalous.
     image
         Counts summed over energy.
+    regions
+        One line for each connected region, the lowest score first: ``pixels``, ``area``, its centre
+        ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
+        in the scan, and the ``energy`` where its mean spectrum differs most from the
+        reconstructed, with the relative ``change`` of the counts there, its ``significance`` in
+        standard errors, and all ``energies`` that stand out, at most three. Lengths and energies
+        are in the units of the axes, which ``regions.attrs["units"]`` tells.
+    measured, reconstructed, error
+        Mean spectra of the regions, with the region as navigation axis, and the standard error of
+        the measured one; NaN in channels that were not compared. None if there is no region.
     threshold
         The limit below which a score is anomalous, and why.
     signal_range
@@ -46,6 +59,10 @@ class AnomalyMaps:
     score: BaseSignal
     mask: BaseSignal
     image: BaseSignal
+    regions: pd.DataFrame
+    measured: BaseSignal | None
+    reconstructed: BaseSignal | None
+    error: BaseSignal | None
     threshold: Threshold
     signal_range: tuple[float, float]
     units: str
@@ -76,6 +93,12 @@ class AnomalyMaps:
                 quantity = each.metadata.Signal.quantity
                 lines.append(f"  {quantity:<15} median {median:.4g}, lowest {lowest:.4g}")
         lines.append(f"  threshold       {self.threshold.reason}")
+        lines += [
+            f"  region {number:<9}{_told(line, self.regions.attrs['units'])}"
+            for number, line in self.regions.head(_MOST_TOLD).iterrows()
+        ]
+        if len(self.regions) > _MOST_TOLD:
+            lines.append(f"  and {len(self.regions) - _MOST_TOLD} more, see found.regions")
         return "\n".join(lines)
 
     def plot(self) -> None:
@@ -108,7 +131,8 @@ class AnomalyMaps:
     ) -> list[Path]:
         """Save the maps as ``NAME-pcc.hspy`` and ``NAME-mask.hspy`` and the figure as ``NAME.png``.
 
-        A score that is not the PCC is saved under its own name, such as ``NAME-combined.hspy``.
+        A score that is not the PCC is saved under its own name, such as ``NAME-combined.hspy``, and
+        the table of the regions as ``NAME-regions.csv``.
 
         Parameters
         ----------
@@ -135,7 +159,7 @@ class AnomalyMaps:
         maps = {"-pcc.hspy": self.pcc, "-mask.hspy": self.mask}
         if self.score is not self.pcc:
             maps[f"-{self.provenance['score']}.hspy"] = self.score
-        paths = [folder / f"{name}{end}" for end in (*maps, ".png")]
+        paths = [folder / f"{name}{end}" for end in (*maps, "-regions.csv", ".png")]
         there = [str(path) for path in paths if path.exists()]
         if there and not overwrite:
             raise FileExistsError(
@@ -145,7 +169,23 @@ class AnomalyMaps:
         folder.mkdir(parents=True, exist_ok=True)
         for path, each in zip(paths, maps.values(), strict=False):
             each.save(path, overwrite=True)
+        self.regions.to_csv(paths[-2])
         figure = self._figure()
         figure.savefig(paths[-1], dpi=150)
         plt.close(figure)
         return paths
+
+
+def _told(region: pd.Series, units: dict[str, str]) -> str:
+    """Return a region in a line."""
+    place = ", ".join(f"{region[each]:.4g}" for each in ("x", "y") if each in region.index)
+    told = f"{region.pixels} pixels at ({place}) {units['x']}".rstrip()
+    told += f", lowest {region.score:.3g}"
+    if np.isfinite(region.p_value):
+        told += f", p = {region.p_value:.1g}"
+    if np.isfinite(region.energy):
+        told += (
+            f"; {100 * region.change:+.2g} % at {region.energy:.5g} {units['energy']} "
+            f"({abs(region.significance):.0f} sigma)"
+        )
+    return told

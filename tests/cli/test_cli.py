@@ -21,7 +21,7 @@ from hyperspy_cvae.detection import Score
 from hyperspy_cvae.phantoms import PeakShift, bifeo3
 from hyperspy_cvae.signals import EELSAnomalySignal
 
-MAPS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", ".png")
+MAPS = ("-pcc.hspy", "-combined.hspy", "-mask.hspy", "-regions.csv", ".png")
 PCA = ["--method", "pca", "--n-components", "2"]
 
 

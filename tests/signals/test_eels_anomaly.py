@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from dm4 import DMAxis, DMImage, write_dm4
 from hyperspy.signals import BaseSignal, Signal1D, Signal2D
+from scipy.ndimage import label
 
 import hyperspy_cvae
 from hyperspy_cvae import CVAE, AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal
@@ -104,7 +105,8 @@ def test_other_scores(
     assert title == f"{QUANTITIES[score]} of BiFeO3 phantom"
     assert QUANTITIES[score] in str(other)
     names = {path.name for path in other.save(tmp_path, "SI")}
-    assert names == {"SI-pcc.hspy", f"SI-{score}.hspy", "SI-mask.hspy", "SI.png"}
+    ends = ("-pcc.hspy", f"-{score}.hspy", "-mask.hspy", "-regions.csv", ".png")
+    assert names == {f"SI{end}" for end in ends}
     saved = hs.load(tmp_path / f"SI-{score}.hspy")
     np.testing.assert_array_equal(saved.data, other.score.data)
 
@@ -138,11 +140,54 @@ def test_regions_without_being_asked_for_a_threshold() -> None:
     assert str(found.threshold.reason) in str(found)
 
 
+def test_regions_are_a_table_and_spectra() -> None:
+    phantom = bifeo3(
+        (48, 40),
+        160,
+        offset=690,
+        structure=UNIFORM,
+        anomaly=PeakShift(3.0, discs=2, radius=3),
+        seed=2,
+    )
+    found = phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    table = found.regions
+    assert list(table.index) == [1, 2]
+    assert table.pixels.sum() == found.mask.data.sum()
+    np.testing.assert_allclose(table.area, table.pixels * 0.05**2)
+    assert table.score.is_monotonic_increasing
+    assert table.p_value.max() < 0.05
+    truth, count = label(phantom.truth.data)
+    centres = {tuple(np.argwhere(truth == n).mean(0).round(0)) for n in range(1, count + 1)}
+    assert {tuple(c) for c in (table[["y", "x"]] / 0.05).round(0).to_numpy()} == centres
+    # The L3 maximum is lower, and there is more 3 eV above it.
+    assert table.significance.abs().min() > 10
+    for line in table.itertuples():
+        assert 705 < line.energy < 722
+        assert line.energy == pytest.approx(line.energies[0], abs=1e-3)
+        assert f"region {line.Index}" in str(found)
+    energy = found.measured.axes_manager.signal_axes[0]
+    assert energy.offset == 690
+    assert found.measured.axes_manager.navigation_axes[0].name == "Region"
+    regions, _ = label(found.mask.data)
+    pixels = regions == regions[found.score.data == table.score[1]]
+    mean = phantom.signal.data[pixels].mean(0)
+    np.testing.assert_allclose(found.measured.inav[0].data, mean, rtol=1e-5)
+    assert found.reconstructed.data.shape == found.measured.data.shape == (2, 160)
+    # The error is that of the mean: about half of the noise of the mean electrons.
+    inside = np.isfinite(found.error.data[0])
+    assert inside.sum() == round(40 / 0.3) + 1
+    scatter = phantom.signal.data[~phantom.truth.data].std(0) / np.sqrt(table.pixels[1])
+    ratio = found.error.inav[0].data[inside] / scatter[inside]
+    assert 0.7 < np.median(ratio) < 1.3
+
+
 def test_nothing_there_says_what_would_have_been_found() -> None:
     clean = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, seed=2).signal
     before = clean.data.copy()
     found = clean.detect_anomalies(FE_L, method="pca", n_components=1)
     assert not found.mask.data.any()
+    assert len(found.regions) == 0
+    assert found.measured is None
     reason = found.threshold.reason
     assert "so nothing is called anomalous" in reason
     shift, width = re.search(
@@ -401,8 +446,8 @@ def test_loading_dm4(tmp_path: Path, phantom: Phantom) -> None:
     signal.train_cvae(epochs=1)
     found = signal.detect_anomalies()
     paths = found.save(tmp_path / "maps", "SI")
-    names = ["SI-pcc.hspy", "SI-mask.hspy", "SI-combined.hspy", "SI.png"]
-    assert [path.name for path in paths] == names
+    ends = ("-pcc.hspy", "-mask.hspy", "-combined.hspy", "-regions.csv", ".png")
+    assert [path.name for path in paths] == [f"SI{end}" for end in ends]
     assert all(path.stat().st_size > 0 for path in paths)
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
         found.save(tmp_path / "maps", "SI")

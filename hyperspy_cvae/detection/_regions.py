@@ -1,0 +1,142 @@
+"""Regions of a mask: how sure each is, and which energies make it so."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, label
+from scipy.signal import find_peaks
+from scipy.stats import median_abs_deviation
+
+from hyperspy_cvae.detection._automatic import bulk_p_values
+from hyperspy_cvae.detection._misfit import whitened_residual
+from hyperspy_cvae.detection._scores import Score, energy_width
+
+_FEWEST_SIGMAS = 4.0
+_MOST_ENERGIES = 3
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Neighbouring anomalous pixels.
+
+    Attributes
+    ----------
+    pixels
+        Where it is, boolean ``(rows, columns)``.
+    score
+        Its lowest score.
+    p_value
+        Probability that the bulk gets as low anywhere in such a scan; NaN where that cannot be
+        told. All pixels of the scan are allowed for.
+    channels
+        Up to three channels where the mean spectrum differs most from the reconstructed, the most
+        significant first; none if it does nowhere by 4 standard errors.
+    change
+        Relative change of the counts at each of them, smoothed over 1.5 eV.
+    significance
+        The same change in standard errors.
+    error
+        Standard error of the mean measured spectrum, in counts, ``(energy,)``.
+    """
+
+    pixels: NDArray[np.bool_]
+    score: float
+    p_value: float
+    channels: tuple[int, ...]
+    change: tuple[float, ...]
+    significance: tuple[float, ...]
+    error: NDArray[np.float64]
+
+
+def describe_regions(
+    mask: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    score: Score,
+    measured: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    dispersion: float,
+    judged: NDArray[np.bool_],
+) -> list[Region]:
+    r"""Describe the connected regions of a mask, the lowest score first.
+
+    Residuals in units of the noise are averaged over a region, as they are and smoothed over
+    1.5 eV. Their standard error is told by the pixels outside: the robust standard deviation of
+    each channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So nothing is
+    assumed of the noise, nor of its correlation between channels.
+
+    Parameters
+    ----------
+    mask
+        Anomalous pixels, ``(rows, columns)``; diagonal neighbours are in one region.
+    scores
+        The score of every pixel, of the same shape.
+    score
+        Which one it is.
+    measured
+        Counts in the energies compared, ``(rows, columns, energy)``, finite.
+    expected
+        Their reconstruction, of the same shape.
+    dispersion
+        Energy per channel in eV.
+    judged
+        Pixels that were judged.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> expected = np.full((40, 40, 40), 100, np.float32)
+    >>> measured = rng.poisson(expected).astype(np.float32)
+    >>> measured[5:8, 9:12, 20:26] += 40
+    >>> mask = np.zeros((40, 40), bool)
+    >>> mask[5:8, 9:12] = True
+    >>> from hyperspy_cvae.detection import score_spectra
+    >>> judged = np.ones((40, 40), bool)
+    >>> scores = score_spectra(measured, expected, "combined", 0.5)
+    >>> (region,) = describe_regions(mask, scores, "combined", measured, expected, 0.5, judged)
+    >>> 20 <= region.channels[0] <= 25, region.p_value < 0.01
+    (True, True)
+    """
+    labels, count = label(mask, np.ones((3, 3)))
+    if not count:
+        return []
+    residual, deviation = whitened_residual(measured, expected, judged)
+    width = energy_width(dispersion, measured.shape[2])
+    smooth = gaussian_filter1d(residual, width, axis=2)
+    bulk = judged & ~mask
+    if not bulk.any():
+        bulk = judged
+    usual, usual_smooth = (
+        median_abs_deviation(each[bulk], axis=0, scale="normal") + _TINY
+        for each in (residual, smooth)
+    )
+    p_values = bulk_p_values(scores, score)
+    found = []
+    for number in range(1, count + 1):
+        pixels = labels == number
+        root = np.sqrt(np.count_nonzero(pixels))
+        sigmas = smooth[pixels].mean(0) / usual_smooth * root
+        peaks, _ = find_peaks(
+            np.pad(np.abs(sigmas), 1),
+            height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),
+            distance=max(1, round(2 * width)),
+        )
+        channels = sorted(peaks - 1, key=lambda channel: -abs(sigmas[channel]))[:_MOST_ENERGIES]
+        counts, bulk_counts = measured[pixels].mean(0), expected[pixels].mean(0)
+        bulk_counts = bulk_counts * counts.sum() / max(bulk_counts.sum(), _TINY)
+        change = gaussian_filter1d(counts, width) / np.maximum(
+            gaussian_filter1d(bulk_counts, width), _TINY
+        )
+        found.append(
+            Region(
+                pixels=pixels,
+                score=float(scores[pixels].min()),
+                p_value=float(p_values[pixels].min()),
+                channels=tuple(int(each) for each in channels),
+                change=tuple(float(change[each]) - 1 for each in channels),
+                significance=tuple(float(sigmas[each]) for each in channels),
+                error=np.sqrt(np.square(deviation[pixels]).mean(0)) * usual / root,
+            )
+        )
+    return sorted(found, key=lambda region: region.score)

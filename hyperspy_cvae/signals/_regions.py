@@ -1,0 +1,82 @@
+"""From regions of pixels to a table and to spectra, in the units of the signal's axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from exspy.signals import EELSSpectrum
+from hyperspy.signals import BaseSignal
+from numpy.typing import NDArray
+
+from hyperspy_cvae.detection import Region
+
+_COLUMNS = ("score", "p_value", "energy", "change", "significance", "energies")
+
+RegionSpectra = tuple[BaseSignal | None, BaseSignal | None, BaseSignal | None]
+"""Measured and reconstructed mean spectra, and the error of the measured; None without regions."""
+
+
+def region_table(
+    regions: Sequence[Region], signal: BaseSignal, energies: NDArray[np.floating]
+) -> pd.DataFrame:
+    """Return one line for each region of a scan; see :class:`hyperspy_cvae.AnomalyMaps`.
+
+    ``energies`` are those of the channels that were compared.
+    """
+    axes = signal.axes_manager.navigation_axes
+    area = float(np.prod([abs(axis.scale) for axis in axes]))
+    lines = []
+    for region in regions:
+        columns_and_rows = np.nonzero(region.pixels)[::-1]
+        line: dict[str, Any] = {
+            "pixels": len(columns_and_rows[0]),
+            "area": len(columns_and_rows[0]) * area,
+        }
+        for name, axis, pixels in zip("xy", axes, columns_and_rows, strict=False):
+            line[name] = float(axis.axis[pixels].mean())
+        line |= {"score": region.score, "p_value": region.p_value}
+        if region.channels:
+            line["energy"] = float(energies[region.channels[0]])
+            line["change"], line["significance"] = region.change[0], region.significance[0]
+        line["energies"] = [round(float(energies[each]), 3) for each in region.channels]
+        lines.append(line)
+    columns = ["pixels", "area", *"xy"[: len(axes)], *_COLUMNS]
+    table = pd.DataFrame(
+        lines, columns=columns, index=pd.RangeIndex(1, len(lines) + 1, name="region")
+    )
+    table.attrs["units"] = {
+        name: axis.units if isinstance(axis.units, str) else ""
+        for name, axis in zip("xy", axes, strict=False)
+    } | {"energy": str(signal.axes_manager.signal_axes[0].units)}
+    return table
+
+
+def region_spectra(
+    regions: Sequence[Region],
+    signal: BaseSignal,
+    cube: NDArray[np.float32],
+    spectra: NDArray[np.float32],
+    channels: NDArray[np.bool_],
+) -> RegionSpectra:
+    """Return mean spectra of the regions as signals, the region as navigation axis.
+
+    ``channels`` are those that were compared; elsewhere the error is NaN.
+    """
+    if not regions:
+        return None, None, None
+    errors = np.full((len(regions), channels.size), np.nan)
+    errors[:, channels] = [region.error for region in regions]
+    measured, expected = (
+        np.stack([each[region.pixels].mean(0) for region in regions]) for each in (cube, spectra)
+    )
+    numbers = {"name": "Region", "offset": 1, "size": len(regions), "navigate": True}
+    energy = signal.axes_manager.signal_axes[0].get_axis_dictionary()
+    title = signal.metadata.get_item("General.title", "")
+
+    def named(name: str, data: NDArray[np.floating]) -> BaseSignal:
+        made = EELSSpectrum(data, axes=[numbers, energy])
+        made.metadata.General.title = f"{name} in the regions of {title}" if title else name
+        return made
+
+    return named("Measured", measured), named("Reconstructed", expected), named("Error", errors)

@@ -1,0 +1,88 @@
+"""Regions: which pixels, how sure, and at which energies."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from hyperspy_cvae.detection import bulk_p_values, describe_regions, score_spectra
+
+ENERGY = np.arange(690, 740, 0.5)
+EVERYTHING = np.ones((50, 50), bool)
+
+
+def scan(rise: float, seed: int = 0, correlated: bool = False) -> tuple[np.ndarray, ...]:
+    """A uniform scan whose counts rise at 705-707 eV in one place."""
+    expected = np.broadcast_to(200 * (ENERGY / 690) ** -3, (50, 50, ENERGY.size)).copy()
+    mask = np.zeros((50, 50), bool)
+    mask[20:25, 30:34] = True
+    true = expected.copy()
+    true[20:25, 30:34, (ENERGY >= 705) & (ENERGY <= 707)] *= 1 + rise
+    measured = np.random.default_rng(seed).poisson(true).astype(np.float32)
+    if correlated:
+        noise = gaussian_filter1d(measured - true, 1.0, axis=-1)
+        measured = (true + noise).astype(np.float32)
+    return measured, expected.astype(np.float32), mask
+
+
+def described(measured: np.ndarray, expected: np.ndarray, mask: np.ndarray) -> list:
+    scores = score_spectra(measured, expected, "combined", 0.5)
+    return describe_regions(mask, scores, "combined", measured, expected, 0.5, EVERYTHING)
+
+
+def test_where_it_differs_and_by_how_much() -> None:
+    measured, expected, mask = scan(0.3)
+    (region,) = described(measured, expected, mask)
+    assert np.array_equal(region.pixels, mask)
+    assert 704.5 <= ENERGY[region.channels[0]] <= 707.5
+    # Smoothed over 1.5 eV, a rise over 2.5 eV keeps some .6 of its height.
+    assert region.change[0] == pytest.approx(0.3 * 0.6, rel=0.25)
+    assert region.significance[0] > 10
+    assert region.p_value < 1e-3
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_significance_and_error_are_right_where_there_is_nothing(correlated: bool) -> None:
+    """Whether the noise of neighbouring channels is correlated or not."""
+    pulls, sigmas = [], []
+    for seed in range(12):
+        measured, expected, mask = scan(0.0, seed, correlated)
+        (region,) = described(measured, expected, mask)
+        pulls.append((measured[mask].mean(0) - expected[mask].mean(0)) / region.error)
+        sigmas += list(region.significance)
+    assert np.std(pulls) == pytest.approx(1, abs=0.12)
+    assert len(sigmas) <= 1  # of 4 or more, among 12 scans
+
+
+def test_lowest_score_first_and_diagonal_neighbours_together() -> None:
+    measured, expected, mask = scan(0.3)
+    mask[5, 5] = mask[6, 6] = True
+    first, second = described(measured, expected, mask)
+    assert first.score < second.score
+    assert second.pixels.sum() == 2
+    assert not second.channels
+    assert second.p_value > 0.5
+
+
+def test_no_region() -> None:
+    measured, expected, mask = scan(0.0)
+    assert described(measured, expected, mask & False) == []
+
+
+def test_everything_is_one_region() -> None:
+    measured, expected, mask = scan(0.3)
+    (region,) = described(measured, expected, mask | True)
+    assert region.pixels.all()
+    assert np.isfinite(region.error).all()
+
+
+def test_p_values_of_the_bulk() -> None:
+    rng = np.random.default_rng(0)
+    lowest = [
+        np.nanmin(bulk_p_values(score_spectra(*scan(0.0, seed)[:2], "combined", 0.5), "combined"))
+        for seed in range(20)
+    ]
+    assert np.mean(np.array(lowest) < 0.2) <= 0.5
+    scores = rng.normal(size=(20, 20))
+    scores[3] = np.nan
+    assert np.array_equal(np.isnan(bulk_p_values(scores, "combined")), np.isnan(scores))
+    assert np.isnan(bulk_p_values(np.ones((20, 20)), "combined")).all()
