@@ -25,10 +25,10 @@ def smallest_shift(
 ) -> tuple[int, float]:
     """Return the smallest shift of all structure in a place that goes below a limit.
 
-    Eight shifts between one channel and a quarter of the energy range are injected as the paper
-    does, by rolling recorded counts in the range, into discs spread over the scan; those
-    together are no more than 2 % of it, or one at a time. The scan is then reconstructed and
-    scored as it was before.
+    Eight shifts between one channel and a quarter of the energy range are injected into discs
+    spread over the scan, which together are no more than 2 % of it, or one at a time: recorded
+    counts are moved to higher energies, and those at the low end of the range stay. The scan is
+    then reconstructed and scored as it was before.
 
     Parameters
     ----------
@@ -72,7 +72,9 @@ def smallest_shift(
         ]
         for disc, shift in zip(discs, shifts[some], strict=True):
             spectra = injected[disc]
-            spectra[:, channels] = np.roll(spectra[:, channels], shift, axis=-1)
+            within = spectra[:, channels]
+            within[:, shift:] = within[:, :-shift].copy()
+            spectra[:, channels] = within
             injected[disc] = spectra
         spectra = reconstruct(injected)
         scores = score_spectra(
