@@ -32,9 +32,9 @@ print(s)
 # %%
 # Training
 # --------
-# This takes half a minute. By default the network is trained longer; a small scan does with less.
+# This takes a minute.
 
-model = s.train_cvae(epochs=30)
+model = s.train_cvae()
 
 # %%
 # Detection

@@ -1,6 +1,7 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
 from hyperspy_cvae.detection._automatic import bulk_p_values, find_anomalies
+from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
@@ -20,6 +21,7 @@ __all__ = [
     "Score",
     "Threshold",
     "anomalous",
+    "as_good",
     "bulk_p_values",
     "check_score",
     "describe_regions",

@@ -18,6 +18,7 @@ from hyperspy_cvae.detection import (
     Score,
     Threshold,
     anomalous,
+    as_good,
     check_score,
     describe_regions,
     find_anomalies,
@@ -28,7 +29,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
-from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig
+from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig, Mean, TileMedian
 from hyperspy_cvae.signals._arrays import (
     counts,
     energy_axis,
@@ -246,7 +247,14 @@ class EELSAnomalySignal(EELSSpectrum):
         Returns
         -------
         AnomalyMaps
-            ``found.pcc``, ``found.score`` and ``found.mask`` are signals on the axes of the scan.
+            ``found.pcc``, ``found.score`` and ``found.mask`` are signals on the axes of the scan,
+            ``found.regions`` is a table.
+
+        Warns
+        -----
+        UserWarning
+            If the mean spectrum, or the median of a tile, explains the spectrum image as well as
+            the network does.
 
         Raises
         ------
@@ -292,6 +300,8 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
         measured, expected = cube[..., channels], spectra[..., channels]
+        if method == "cvae":
+            _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
         wanted: tuple[Score, ...] = ("pcc", score)
         scores = {
             each: score_spectra(measured, expected, each, axis.dispersion_ev, judged)
@@ -425,6 +435,23 @@ def _with_limit(
     else:
         seen = f"No shift of all structure would have been found in a disc {width} pixels wide."
     return replace(threshold, reason=f"{threshold.reason} {seen}")
+
+
+def _warn_if_simpler(
+    measured: np.ndarray, expected: np.ndarray, dispersion: float, judged: np.ndarray
+) -> None:
+    simpler = {
+        "the mean spectrum": Mean().fit(measured, judged).reconstruct(measured),
+        "the median spectrum of 24 x 24 pixels": TileMedian().fit(measured).reconstruct(measured),
+    }
+    if names := as_good(measured, expected, simpler, dispersion, judged):
+        verb = "explains" if len(names) == 1 else "explain"
+        warnings.warn(
+            f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. Either "
+            "its bulk hardly varies, so that anomalies are found as well without a network; or the "
+            "network was not trained long enough, and more epochs will help.",
+            stacklevel=3,
+        )
 
 
 def _learnt(spectra: np.ndarray, channels: np.ndarray, axis: Any) -> np.ndarray:

@@ -19,6 +19,8 @@ from hyperspy_cvae.detection import QUANTITIES, Score, anomalous, otsu_threshold
 from hyperspy_cvae.phantoms import UNIFORM, PeakShift, Phantom, bifeo3
 
 FE_L = (690.0, 730.0)
+# Networks trained so briefly are often no better than a mean.
+pytestmark = pytest.mark.filterwarnings("ignore:the me.* explain.* this spectrum image as well")
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +208,15 @@ def test_the_published_mode(trained: EELSAnomalySignal) -> None:
     threshold = otsu_threshold(found.pcc.data)
     assert found.threshold == threshold
     assert np.array_equal(found.mask.data, anomalous(found.pcc.data, threshold))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_mean_that_explains_as_much_is_named() -> None:
+    signal = bifeo3((24, 24), 160, offset=690, structure=UNIFORM, seed=2).signal
+    signal.train_cvae(epochs=1)
+    with pytest.warns(UserWarning, match="the mean spectrum .*explains? this spectrum image as"):
+        signal.detect_anomalies(FE_L)
+    signal.detect_anomalies(FE_L, method="pca")  # says nothing
 
 
 def test_unknown_score(phantom: Phantom) -> None:
