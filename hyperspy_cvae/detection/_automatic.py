@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label, maximum_filter
+from scipy.ndimage import label, maximum_filter, minimum_filter
 from scipy.stats import f as f_distribution
 from scipy.stats import false_discovery_control, median_abs_deviation
 
@@ -95,9 +95,9 @@ def find_anomalies(
     if scale.deviation == 0:
         value = float(np.median(scores[finite]))
         finding = f"Most scores are equal, {value:.3g}"
-        return nowhere, _nothing(value, np.nan, finding, "pixels are equal")
+        return nowhere, _nothing(np.nan, np.nan, finding, "pixels are equal")
     depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
-    minima = finite & (depth == maximum_filter(depth, 3))
+    minima = _minima(depth)
     bulk = _Bulk.of(depth[minima])
     if bulk is None:
         finding = f"{minima.sum()} minima are too few to tell what the bulk's are like"
@@ -120,7 +120,7 @@ def find_anomalies(
     value = scale.score_at(bulk.depth(false_discovery_rate * significant.sum() / minima.sum()))
     at = _formatted(value, lowest, float(np.median(scores[finite])))
     mask = _followed(depth, significant, bulk.depth(1 - _CONTAMINATED))
-    regions = label(mask)[1]
+    regions = label(mask, np.ones((3, 3)))[1]
     reason = (
         f"Scores reach {at(lowest)} where the bulk's own do not {among}; regions that go below "
         f"{at(value)} are anomalous: {regions}, of which {false_discovery_rate:.0%} at most are "
@@ -148,7 +148,7 @@ def bulk_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.floa
     finite = np.isfinite(scores)
     if finite.any() and (scale := _DepthScale.of(scores[finite], score)).deviation:
         depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
-        minima = finite & (depth == maximum_filter(depth, 3))
+        minima = _minima(depth)
         if bulk := _Bulk.of(depth[minima]):
             p_values[finite] = np.minimum(minima.sum() * bulk.p_values(depth[finite]), 1)
     return p_values
@@ -218,6 +218,12 @@ class _Bulk:
         return self.begin + self.scale * float(f_distribution.isf(share, 2, 2 * self.known))
 
 
+def _minima(depth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the minima of the score; a plateau, as vacuum makes it, has none inside."""
+    deepest = depth == maximum_filter(depth, 3)
+    return np.isfinite(depth) & deepest & (depth > minimum_filter(depth, 3))
+
+
 def _followed(
     depth: NDArray[np.float64], significant: NDArray[np.bool_], edge: float
 ) -> NDArray[np.bool_]:
@@ -225,7 +231,7 @@ def _followed(
     near = np.hypot(*np.indices((2 * _REACH + 1,) * 2) - _REACH) < _REACH + 0.5
     deep = depth >= np.minimum(edge, depth[significant].min())
     deep &= depth >= _EDGE * maximum_filter(depth, footprint=near)
-    regions, _ = label(deep)
+    regions, _ = label(deep, np.ones((3, 3)))
     return deep & np.isin(regions, regions[significant & deep])
 
 

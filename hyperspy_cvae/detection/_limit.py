@@ -11,6 +11,7 @@ _LARGEST_RADIUS = 4.0  # pixels
 _SHARE = 0.02  # of the scan: more would no longer be an exception
 _SHIFTS = 8
 _LARGEST_SHIFT = 0.25  # of the energy range
+_DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
 _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of rows and columns
 
 
@@ -54,7 +55,9 @@ def smallest_shift(
     shift : float
         In eV: it and all larger ones reach the limit. NaN if the largest does not.
     """
-    pixels = np.argwhere(judged)
+    total = cube[..., channels].sum(-1)
+    bright = judged & (total >= _DARKEST * np.median(total[judged]))
+    pixels = np.argwhere(bright)
     radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(_SHARE * len(pixels) / np.pi)))
     largest = max(2, int(_LARGEST_SHIFT * channels.sum()))
     shifts = np.unique(np.rint(np.geomspace(1, largest, _SHIFTS)).astype(int))
@@ -63,18 +66,18 @@ def smallest_shift(
     spread = (0.5 + np.arange(len(shifts))[:, None] * _STEPS) % 1 * judged.shape
     places = [pixels[np.square(pixels - point).sum(1).argmin()] for point in spread]
     found = np.zeros(len(shifts), bool)
+    first_channel, *_, last_channel = np.flatnonzero(channels)
+    whole = slice(first_channel, last_channel + 1)  # also channels between that are not compared
     for first in range(0, len(shifts), at_once):
         some = slice(first, first + at_once)
         injected = cube.copy()
         discs = [
-            judged & (np.hypot(*(np.indices(judged.shape) - place[:, None, None])) <= radius)
+            bright & (np.hypot(*(np.indices(judged.shape) - place[:, None, None])) <= radius)
             for place in places[some]
         ]
         for disc, shift in zip(discs, shifts[some], strict=True):
             spectra = injected[disc]
-            within = spectra[:, channels]
-            within[:, shift:] = within[:, :-shift].copy()
-            spectra[:, channels] = within
+            spectra[:, whole][:, shift:] = spectra[:, whole][:, :-shift].copy()
             injected[disc] = spectra
         spectra = reconstruct(injected)
         scores = score_spectra(

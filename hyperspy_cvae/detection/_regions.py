@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
-from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.detection._automatic import bulk_p_values
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._scores import Score, energy_width
 
 _FEWEST_SIGMAS = 4.0
+_FEWEST_OUTSIDE = 20  # pixels to know a standard deviation
+_CONTAMINATED = 0.05  # of the pixels: more are part of the tail that p-values are told from
 _MOST_ENERGIES = 3
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -28,8 +29,8 @@ class Region:
     score
         Its lowest score.
     p_value
-        Probability that the bulk gets as low anywhere in such a scan; NaN where that cannot be
-        told. All pixels of the scan are allowed for.
+        Probability that the bulk gets as low anywhere in such a scan. All pixels of the scan are
+        allowed for. NaN where that cannot be told, as where more than 5 % of them are anomalous.
     channels
         Up to three channels where the mean spectrum differs most from the reconstructed, the most
         significant first; none if it does nowhere by 4 standard errors.
@@ -38,7 +39,8 @@ class Region:
     significance
         The same change in standard errors.
     error
-        Standard error of the mean measured spectrum, in counts, ``(energy,)``.
+        Standard error of the mean measured spectrum, in counts, ``(energy,)``; NaN if fewer than
+        20 pixels lie outside.
     """
 
     pixels: NDArray[np.bool_]
@@ -62,8 +64,8 @@ def describe_regions(
     r"""Describe the connected regions of a mask, the lowest score first.
 
     Residuals in units of the noise are averaged over a region, as they are and smoothed over
-    1.5 eV. Their standard error is told by the pixels outside: the robust standard deviation of
-    each channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So nothing is
+    1.5 eV. Their standard error is told by the pixels outside: the standard deviation of each
+    channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So nothing is
     assumed of the noise, nor of its correlation between channels.
 
     Parameters
@@ -105,18 +107,19 @@ def describe_regions(
     width = energy_width(dispersion, measured.shape[2])
     smooth = gaussian_filter1d(residual, width, axis=2)
     bulk = judged & ~mask
-    if not bulk.any():
-        bulk = judged
+    known = np.count_nonzero(bulk) >= _FEWEST_OUTSIDE
     usual, usual_smooth = (
-        median_abs_deviation(each[bulk], axis=0, scale="normal") + _TINY
+        each[bulk].std(0) + _TINY if known else np.full(each.shape[2], np.nan)
         for each in (residual, smooth)
     )
     p_values = bulk_p_values(scores, score)
+    if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
+        p_values[...] = np.nan
     found = []
     for number in range(1, count + 1):
         pixels = labels == number
         root = np.sqrt(np.count_nonzero(pixels))
-        sigmas = smooth[pixels].mean(0) / usual_smooth * root
+        sigmas = np.nan_to_num(smooth[pixels].mean(0) / usual_smooth * root)
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
             height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),

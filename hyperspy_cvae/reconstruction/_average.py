@@ -57,9 +57,11 @@ class TileMedian:
         if tile < 1:
             raise ValueError(f"tile is {tile}, but at least 1 pixel is needed: use 24.")
         self.tile = tile
+        self.use: NDArray[np.bool_] | None = None
 
     def fit(self, cube: NDArray[np.float32], use: NDArray[np.bool_] | None = None) -> "TileMedian":
-        """Do nothing: there is nothing to learn."""
+        """Keep ``use``, the spectra ``(rows, columns)`` that count; there is nothing to learn."""
+        self.use = use
         return self
 
     def reconstruct(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,7 +72,10 @@ class TileMedian:
         for row in starts(cube.shape[0], min(self.tile, cube.shape[0]), self.tile):
             for column in starts(cube.shape[1], min(self.tile, cube.shape[1]), self.tile):
                 tile = np.s_[row : row + self.tile, column : column + self.tile]
-                spectra[tile] = total[tile] * _shape(np.median(shapes[tile], axis=(0, 1)))
+                used = np.ones(shapes[tile].shape[:2], bool)
+                if self.use is not None and self.use[tile].any():
+                    used = self.use[tile]
+                spectra[tile] = total[tile] * _shape(np.median(shapes[tile][used], axis=0))
         return spectra
 
 

@@ -300,7 +300,8 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
         measured, expected = cube[..., channels], spectra[..., channels]
-        if method == "cvae":
+        judged &= measured.any(-1)  # vacuum without an electron says nothing
+        if method == "cvae" and judged.any():
             _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
         wanted: tuple[Score, ...] = ("pcc", score)
         scores = {
@@ -442,7 +443,9 @@ def _warn_if_simpler(
 ) -> None:
     simpler = {
         "the mean spectrum": Mean().fit(measured, judged).reconstruct(measured),
-        "the median spectrum of 24 x 24 pixels": TileMedian().fit(measured).reconstruct(measured),
+        "the median spectrum of 24 x 24 pixels": TileMedian()
+        .fit(measured, judged)
+        .reconstruct(measured),
     }
     if names := as_good(measured, expected, simpler, dispersion, judged):
         verb = "explains" if len(names) == 1 else "explain"

@@ -184,8 +184,7 @@ def _told(region: pd.Series, units: dict[str, str]) -> str:
     if np.isfinite(region.p_value):
         told += f", p = {region.p_value:.1g}"
     if np.isfinite(region.energy):
-        told += (
-            f"; {100 * region.change:+.2g} % at {region.energy:.5g} {units['energy']} "
-            f"({abs(region.significance):.0f} sigma)"
-        )
+        energy = f"{region.energy:.5g} {units['energy']}".rstrip()
+        sigmas = abs(region.significance)
+        told += f"; {100 * region.change:+.2g} % at {energy} ({sigmas:.0f} sigma)"
     return told

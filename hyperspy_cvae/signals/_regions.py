@@ -25,14 +25,14 @@ def region_table(
     ``energies`` are those of the channels that were compared.
     """
     axes = signal.axes_manager.navigation_axes
-    area = float(np.prod([abs(axis.scale) for axis in axes]))
+    # Height and width of each pixel, of axes that need not be uniform.
+    sizes = [np.abs(np.gradient(axis.axis)) if axis.size > 1 else np.ones(1) for axis in axes]
     lines = []
     for region in regions:
         columns_and_rows = np.nonzero(region.pixels)[::-1]
-        line: dict[str, Any] = {
-            "pixels": len(columns_and_rows[0]),
-            "area": len(columns_and_rows[0]) * area,
-        }
+        sides = [size[pixels] for size, pixels in zip(sizes, columns_and_rows, strict=False)]
+        area = float(np.prod(sides, axis=0).sum())
+        line: dict[str, Any] = {"pixels": len(columns_and_rows[0]), "area": area}
         for name, axis, pixels in zip("xy", axes, columns_and_rows, strict=False):
             line[name] = float(axis.axis[pixels].mean())
         line |= {"score": region.score, "p_value": region.p_value}
@@ -45,10 +45,10 @@ def region_table(
     table = pd.DataFrame(
         lines, columns=columns, index=pd.RangeIndex(1, len(lines) + 1, name="region")
     )
+    named = {**dict(zip("xy", axes, strict=False)), "energy": signal.axes_manager.signal_axes[0]}
     table.attrs["units"] = {
-        name: axis.units if isinstance(axis.units, str) else ""
-        for name, axis in zip("xy", axes, strict=False)
-    } | {"energy": str(signal.axes_manager.signal_axes[0].units)}
+        name: axis.units if isinstance(axis.units, str) else "" for name, axis in named.items()
+    }
     return table
 
 

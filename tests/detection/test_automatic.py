@@ -153,3 +153,22 @@ def test_bad_parameters() -> None:
         find_anomalies(scores, "combined", 5)
     with pytest.raises(ValueError, match="score is 'best'"):
         find_anomalies(scores, "best")  # type: ignore[arg-type]
+
+
+def test_vacuum_of_equal_scores_hides_nothing() -> None:
+    residual = white(np.random.default_rng(5), (48, 48))
+    residual[:, 20:24, 10:14] += 2
+    scores = misfit(residual)
+    scores[:, 30:] = scores.max()
+    mask, _ = find_anomalies(scores, "residual")
+    assert mask[20:24, 10:14].all()
+    assert mask.sum() < 24
+
+
+def test_regions_that_touch_at_a_corner_are_one() -> None:
+    residual = white(np.random.default_rng(6), (64, 64))
+    residual[:, 20:26, 20:26] += 2
+    residual[:, 26:32, 26:32] += 2
+    mask, threshold = find_anomalies(misfit(residual), "residual")
+    assert label(mask, np.ones((3, 3)))[1] == 1
+    assert "are anomalous: 1," in threshold.reason

@@ -65,3 +65,27 @@ def test_any_scan_and_judged_pixels_alone(cube: np.ndarray, shape: tuple[int, in
     changed = np.any(seen, axis=0)
     assert changed.any()
     assert not changed[~judged].any()
+
+
+def test_vacuum_and_gaps_do_not_matter(cube: np.ndarray) -> None:
+    channels, judged = np.ones(ENERGY.size, bool), np.ones((60, 60), bool)
+    _, without = smallest_shift(cube, mean, channels, "smoothed", 0.5, judged, 0.5)
+    cube[:, 35:] = 0
+    _, beside_vacuum = smallest_shift(cube, mean, channels, "smoothed", 0.5, judged, 0.5)
+    assert beside_vacuum <= 2 * without
+    # Counts move by energy, also past channels that are not compared.
+    channels[30:36] = False
+    seen = []
+
+    def watched(injected: np.ndarray) -> np.ndarray:
+        seen.append(injected.copy())
+        return mean(injected)
+
+    smallest_shift(cube, watched, channels, "smoothed", 0.5, judged, 0.5)
+    row, column = np.argwhere((seen[0] != cube).any(-1))[0]
+    shifted = [
+        shift
+        for shift in range(1, 21)
+        if np.array_equal(seen[0][row, column, shift:], cube[row, column, :-shift])
+    ]
+    assert len(shifted) == 1

@@ -72,7 +72,7 @@ def test_everything_is_one_region() -> None:
     measured, expected, mask = scan(0.3)
     (region,) = described(measured, expected, mask | True)
     assert region.pixels.all()
-    assert np.isfinite(region.error).all()
+    assert not region.channels
 
 
 def test_p_values_of_the_bulk() -> None:
@@ -86,3 +86,30 @@ def test_p_values_of_the_bulk() -> None:
     scores[3] = np.nan
     assert np.array_equal(np.isnan(bulk_p_values(scores, "combined")), np.isnan(scores))
     assert np.isnan(bulk_p_values(np.ones((20, 20)), "combined")).all()
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2])
+def test_sparse_counts_are_no_sensation(rate: float) -> None:
+    expected = np.full((40, 40, 60), rate, np.float32)
+    measured = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    mask = np.zeros((40, 40), bool)
+    mask[5::10, 5::10] = mask[6::10, 5::10] = True
+    scores = np.random.default_rng(1).normal(size=(40, 40))
+    judged = np.ones((40, 40), bool)
+    regions = describe_regions(mask, scores, "combined", measured, expected, 0.5, judged)
+    assert len(regions) == 16
+    assert sum(len(region.channels) for region in regions) <= 2
+    error = np.mean([region.error for region in regions], axis=0)
+    np.testing.assert_allclose(np.median(error), np.sqrt(rate / 2), rtol=0.2)
+
+
+def test_what_cannot_be_told() -> None:
+    measured, expected, mask = scan(0.3)
+    judged = mask.copy()
+    judged[0, :5] = True
+    scores = score_spectra(measured, expected, "combined", 0.5)
+    few = describe_regions(mask, scores, "combined", measured, expected, 0.5, judged)
+    assert not few[0].channels
+    assert np.isnan(few[0].error).all()
+    many = described(measured, expected, mask | (np.arange(50) < 10))
+    assert all(np.isnan(region.p_value) for region in many)

@@ -60,3 +60,12 @@ def test_errors(cube: np.ndarray) -> None:
         Mean().reconstruct(cube)
     with pytest.raises(ValueError, match="tile is 0"):
         TileMedian(0)
+
+
+def test_tile_median_of_some_spectra(cube: np.ndarray) -> None:
+    use = np.ones(cube.shape[:2], bool)
+    use[:, 5:] = False
+    spoilt = np.where(use[..., None], cube, 0).astype(np.float32)
+    spectra = TileMedian(16).fit(spoilt, use).reconstruct(cube)
+    shape = np.median((cube / cube.sum(-1, keepdims=True))[:16, :5], axis=(0, 1))
+    np.testing.assert_allclose(spectra[3, 9] / spectra[3, 9].sum(), shape / shape.sum(), rtol=1e-3)

@@ -12,6 +12,7 @@ import pytest
 from dm4 import DMAxis, DMImage, write_dm4
 from hyperspy.signals import BaseSignal, Signal1D, Signal2D
 from scipy.ndimage import label
+from traits.api import Undefined
 
 import hyperspy_cvae
 from hyperspy_cvae import CVAE, AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal
@@ -181,6 +182,24 @@ def test_regions_are_a_table_and_spectra() -> None:
     scatter = phantom.signal.data[~phantom.truth.data].std(0) / np.sqrt(table.pixels[1])
     ratio = found.error.inav[0].data[inside] / scatter[inside]
     assert 0.7 < np.median(ratio) < 1.3
+
+
+def test_axes_that_are_uneven_or_have_no_units() -> None:
+    anomaly = PeakShift(3.0, discs=1, radius=3)
+    signal = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2).signal
+    even = signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    signal.axes_manager.navigation_axes[0].convert_to_non_uniform_axis()
+    signal.axes_manager.signal_axes[0].units = Undefined
+    uneven = signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    np.testing.assert_allclose(uneven.regions.area, even.regions.area)
+    assert "undefined" not in str(uneven)
+
+
+def test_pixels_without_an_electron_are_not_judged() -> None:
+    signal = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, seed=2).signal
+    signal.data[:, :9] = 0
+    found = signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    assert np.array_equal(np.isnan(found.score.data), signal.data.sum(-1) == 0)
 
 
 def test_nothing_there_says_what_would_have_been_found() -> None:
