@@ -17,7 +17,10 @@ from hyperspy_cvae.detection._threshold import Threshold, anomalous, otsu_thresh
 _TAIL, _CONTAMINATED = 0.80, 0.95
 _FEWEST_MINIMA = 10
 _REACH = 3  # pixels over which smoothing carries an anomaly
-_EDGE = 0.4  # of the depth: where the residual of a half-plane is half of that inside
+# Where the residual at the edge is half of that inside, the cube root of its square is 0.63 of it,
+# and the median has a cube root of about 8 deviations. A little less, for the deepest of a few
+# noisy pixels is deeper than their mean; but no less than 0.4 of the depth.
+_EDGE, _MEDIAN, _LEAST_EDGE = 0.6, 8.0, 0.4
 
 
 def find_anomalies(
@@ -40,8 +43,9 @@ def find_anomalies(
 
     for :math:`m` censored ones; :math:`F` allows for :math:`b` being an estimate. Minima are
     significant that Benjamini and Hochberg's procedure calls so among all. A region is followed
-    from them as far as scores are lower than 95 % of the bulk's minima, and no less than 0.4 times
-    as deep as the deepest within 3 pixels: farther out is the rim that smoothing makes.
+    from them as far as scores are lower than 95 % of the bulk's minima, and neither :math:`d` is
+    less than 0.4 nor :math:`d + 8` less than 0.6 times that of the deepest pixel within 3: farther
+    out is the rim that smoothing makes.
 
     If no minimum is significant, anomalies may be so many that they are the tail themselves: then
     :func:`otsu_threshold` is taken if it is accepted, at half the rate.
@@ -230,7 +234,8 @@ def _followed(
     """Return the regions around significant minima, up to a depth and without their rims."""
     near = np.hypot(*np.indices((2 * _REACH + 1,) * 2) - _REACH) < _REACH + 0.5
     deep = depth >= np.minimum(edge, depth[significant].min())
-    deep &= depth >= _EDGE * maximum_filter(depth, footprint=near)
+    deepest = maximum_filter(depth, footprint=near)
+    deep &= depth >= np.maximum(_LEAST_EDGE * deepest, _EDGE * (deepest + _MEDIAN) - _MEDIAN)
     regions, _ = label(deep, np.ones((3, 3)))
     return deep & np.isin(regions, regions[significant & deep])
 
