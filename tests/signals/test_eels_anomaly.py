@@ -137,8 +137,7 @@ def test_regions_without_being_asked_for_a_threshold() -> None:
     assert found.threshold.method == "auto"
     assert found.score.metadata.CVAE.score == "combined"
     mask = found.mask.data
-    assert (mask & truth).sum() > 0.9 * truth.sum()
-    assert (mask & ~truth).sum() < 0.3 * truth.sum()
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.9
     assert "automatic threshold" in found.threshold.label
     assert str(found.threshold.reason) in str(found)
 
