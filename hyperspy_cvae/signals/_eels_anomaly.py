@@ -250,16 +250,16 @@ class EELSAnomalySignal(EELSSpectrum):
             ``found.pcc``, ``found.score`` and ``found.mask`` are signals on the axes of the scan,
             ``found.regions`` is a table.
 
+        Raises
+        ------
+        ValueError
+            If a parameter, the model or the data cannot be used.
+
         Warns
         -----
         UserWarning
             If the mean spectrum, or the median of a tile, explains the spectrum image as well as
             the network does.
-
-        Raises
-        ------
-        ValueError
-            If a parameter, the model or the data cannot be used.
         """
         if method not in ("cvae", "pca"):
             raise ValueError(f"method is {method!r}: choose 'cvae' or 'pca'.")
