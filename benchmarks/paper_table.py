@@ -1,9 +1,9 @@
 """F1 over the peak shift on the phantom matched to the paper's spectrum image.
 
 For every shift: the 3D-CVAE with default settings and PCA with 3, 4 and 5 components, each once
-fitted to the spectrum image it judges and once to the clean one, compared in 690-730 eV by the
-paper's score, the correlation of single spectra, and by the combined score, which looks at
-neighbours too, and cut by Otsu's threshold, with a mark where the package's guard refuses it.
+fitted to the spectrum image it judges and once to the clean one, compared in 690-730 eV in the
+published mode, by the correlation of single spectra and Otsu's threshold, with a mark where the
+package's guard refuses it, and by the defaults, the combined score and the automatic threshold.
 Nothing here depends on the truth but the figures of merit.
 
     python benchmarks/paper_table.py --mode roll --seed 2025

@@ -1,6 +1,7 @@
 """The command line: its arguments, and what all commands share."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -170,11 +171,12 @@ def _threshold(text: str) -> str | float:
     if text in ("auto", "otsu"):
         return text
     try:
-        return float(text)
+        limit = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither auto nor otsu nor a number"
-        ) from None
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor otsu nor a finite number")
+    return limit
 
 
 def _positive(text: str) -> int:

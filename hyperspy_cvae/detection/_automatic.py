@@ -59,7 +59,8 @@ def find_anomalies(
         Which one it is.
     false_discovery_rate
         Largest share of false ones among the significant minima that is to be expected. If nothing
-        is anomalous, it is the probability that something is found.
+        is anomalous, it is the probability that something is found. It holds as far as the bulk's
+        tail is exponential: a region of bulk that the reconstruction does not know is found too.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def find_anomalies(
     reason = (
         f"Scores reach {at(lowest)} where the bulk's own do not {among}; regions that go below "
         f"{at(value)} are anomalous: {regions}, of which {false_discovery_rate:.0%} at most are "
-        "expected to be false."
+        "expected to be chance. Bulk that the reconstruction does not know may be among them."
     )
     found = Threshold(value, "auto", False, deepest, reason, f"automatic threshold {at(value)}")
     return mask, found

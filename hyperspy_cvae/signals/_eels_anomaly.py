@@ -230,12 +230,12 @@ class EELSAnomalySignal(EELSSpectrum):
             in units of its noise, for faint edges; or ``"combined"``, all at once. See
             :func:`hyperspy_cvae.detection.score_spectra`.
         threshold
-            ``"auto"``: regions whose score goes lower than the bulk's own, with 5 % false
-            discoveries at most; see :func:`hyperspy_cvae.detection.find_anomalies`. If there are
-            none, shifts of known size are injected and the scan is judged again, to say which
-            would have been found. ``"otsu"``: Otsu's threshold of the score, refused where it lies
-            in no valley of their histogram (a clean specimen). Or a limit of your own, in units of
-            the score.
+            ``"auto"``: regions whose score goes lower than the bulk's own, at a false discovery
+            rate of 5 % by chance, to which bulk adds that the network does not know; see
+            :func:`hyperspy_cvae.detection.find_anomalies`. If there are none, shifts of known size
+            are injected and the scan is judged again, to say which would have been found.
+            ``"otsu"``: Otsu's threshold of the score, refused where it lies in no valley of their
+            histogram (a clean specimen). Or a limit of your own, in units of the score.
         navigation_mask
             Pixels not to judge, True where excluded: a signal, or an array of shape
             ``axes_manager.navigation_shape``.

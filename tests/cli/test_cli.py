@@ -67,6 +67,8 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
+            (["detect", "SI.dm4", "--threshold", "nan"], "neither auto nor otsu nor a finite"),
+            (["detect", "SI.dm4", "--threshold", "best"], "neither auto nor otsu nor a finite"),
             ([], "required"),
             (["detect"], "required"),
             (["detect", "x.dm4", "--signal-range", "730", "690"], "lower energy first"),
