@@ -101,7 +101,7 @@ def find_anomalies(
         value = float(np.median(scores[finite]))
         finding = f"Most scores are equal, {value:.3g}"
         return nowhere, _nothing(np.nan, np.nan, finding, "pixels are equal")
-    depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
+    depth = scale.depth(scores)
     minima = _minima(depth)
     bulk = _Bulk.of(depth[minima])
     if bulk is None:
@@ -152,7 +152,7 @@ def bulk_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.floa
     p_values = np.full(scores.shape, np.nan)
     finite = np.isfinite(scores)
     if finite.any() and (scale := _DepthScale.of(scores[finite], score)).deviation:
-        depth = np.where(finite, scale.depth(np.where(finite, scores, 0)), -np.inf)
+        depth = scale.depth(scores)
         minima = _minima(depth)
         if bulk := _Bulk.of(depth[minima]):
             p_values[finite] = np.minimum(minima.sum() * bulk.p_values(depth[finite]), 1)
@@ -177,12 +177,12 @@ class _DepthScale:
         return cls(score, float(np.median(root)), deviation)
 
     def depth(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the depth of scores."""
+        """Return the depth of scores; nothing is less deep than those that are not finite."""
         if self.score == "combined":  # of cube roots already
             root = -scores
         else:
             root = np.cbrt(-scores if self.score == "residual" else 1 - scores)
-        return (root - self.median) / self.deviation
+        return np.where(np.isfinite(scores), (root - self.median) / self.deviation, -np.inf)
 
     def score_at(self, depth: float) -> float:
         """Return the score of a depth."""

@@ -41,6 +41,12 @@ def found(trained: EELSAnomalySignal) -> AnomalyMaps:
     return trained.detect_anomalies(FE_L, score="pcc", threshold=0.8)
 
 
+def uniform(shape: tuple[int, int], discs: int) -> Phantom:
+    """A uniform crystal, its Fe L edge shifted by 3 eV in discs."""
+    anomaly = PeakShift(3.0, discs=discs, radius=3)
+    return bifeo3(shape, 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2)
+
+
 def same(one: AnomalyMaps, other: AnomalyMaps) -> bool:
     return np.array_equal(one.pcc.data, other.pcc.data, equal_nan=True) and np.array_equal(
         one.mask.data, other.mask.data
@@ -123,14 +129,7 @@ def test_threshold_of_another_score(trained: EELSAnomalySignal) -> None:
 
 def test_regions_without_being_asked_for_a_threshold() -> None:
     """What is found by default, and where it lies."""
-    phantom = bifeo3(
-        (32, 32),
-        160,
-        offset=690,
-        structure=UNIFORM,
-        anomaly=PeakShift(3.0, discs=1, radius=3),
-        seed=2,
-    )
+    phantom = uniform((32, 32), discs=1)
     truth = phantom.truth.data
     signal = phantom.signal
     found = signal.detect_anomalies(FE_L, method="pca", n_components=1)
@@ -143,14 +142,7 @@ def test_regions_without_being_asked_for_a_threshold() -> None:
 
 
 def test_regions_are_a_table_and_spectra() -> None:
-    phantom = bifeo3(
-        (48, 40),
-        160,
-        offset=690,
-        structure=UNIFORM,
-        anomaly=PeakShift(3.0, discs=2, radius=3),
-        seed=2,
-    )
+    phantom = uniform((48, 40), discs=2)
     found = phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
     table = found.regions
     assert list(table.index) == [1, 2]
@@ -184,8 +176,7 @@ def test_regions_are_a_table_and_spectra() -> None:
 
 
 def test_axes_that_are_uneven_or_have_no_units() -> None:
-    anomaly = PeakShift(3.0, discs=1, radius=3)
-    signal = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2).signal
+    signal = uniform((32, 32), discs=1).signal
     even = signal.detect_anomalies(FE_L, method="pca", n_components=1)
     signal.axes_manager.navigation_axes[0].convert_to_non_uniform_axis()
     signal.axes_manager.signal_axes[0].units = Undefined
