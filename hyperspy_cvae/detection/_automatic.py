@@ -176,7 +176,7 @@ class _DepthScale:
             deviation = 0.0
         return cls(score, float(np.median(root)), deviation)
 
-    def depth(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def depth(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the depth of scores; nothing is less deep than those that are not finite."""
         if self.score == "combined":  # of cube roots already
             root = -scores
