@@ -37,7 +37,13 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 from spectral import rx
 
 from hyperspy_cvae import __version__
-from hyperspy_cvae.detection import anomalous, find_anomalies, otsu_threshold, score_spectra
+from hyperspy_cvae.detection import (
+    anomalous,
+    find_anomalies,
+    otsu_threshold,
+    score_spectra,
+    without_rare_bulk,
+)
 from hyperspy_cvae.phantoms import (
     UNIFORM,
     Detector,
@@ -199,11 +205,14 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     clean = replace(case, anomaly="none").phantom(seed, shape)[0].signal.data
     entries = []
 
-    def judge(method: str, fitted_to: str, score: str, scores: np.ndarray) -> None:
+    def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
         # What scores by itself has a scale of its own, as the residual score has.
-        kind = "residual" if score == "own" else score
+        mask, threshold = find_anomalies(scores, "residual" if score == "own" else score)
+        if score == "combined":  # the default, and all of what the default does
+            everywhere = np.ones(mask.shape, bool)
+            mask, _ = without_rare_bulk(mask, threshold, cube, expected, window, everywhere)
         names = {"case": str(case), "seed": seed, "method": method, "fitted to": fitted_to}
-        entries.append({**names, "score": score, **figures(scores, kind, truth)})
+        entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
     spectra = {("noise-free bulk", "none"): phantom.bulk.data}
     for fitted_to, learnt in (("itself", cube), ("clean", clean)):
@@ -213,8 +222,9 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
             spectra[method, fitted_to] = reconstructor.fit(learnt).reconstruct(cube)
     for (method, fitted_to), expected in spectra.items():
         for score in SCORES:
-            scores = score_spectra(cube[..., window], expected[..., window], score, DISPERSION)
-            judge(method, fitted_to, score, scores)
+            compared = expected[..., window]
+            scores = score_spectra(cube[..., window], compared, score, DISPERSION)
+            judge(method, fitted_to, score, scores, compared)
     for method, scores in detectors(cube[..., window], seed):
         judge(method, "itself", "own", scores)
     return entries
@@ -258,9 +268,8 @@ def detectors(measured: np.ndarray, seed: int) -> Iterator[tuple[str, np.ndarray
         yield name, -detector.fit(reduced).decision_scores_.reshape(measured.shape[:2])
 
 
-def figures(scores: np.ndarray, kind: str, truth: np.ndarray) -> dict[str, float]:
-    """Return the figures of merit of one map, of the kind of a score."""
-    mask, _ = find_anomalies(scores, kind)
+def figures(scores: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return the figures of merit of a map and of its mask by the automatic threshold."""
     by_otsu = anomalous(scores, otsu_threshold(scores))
     found = {"flagged": int(mask.sum()), "flagged by Otsu": int(by_otsu.sum())}
     if truth.any():

@@ -33,6 +33,7 @@ from hyperspy_cvae.detection import (
     find_anomalies,
     otsu_threshold,
     score_spectra,
+    without_rare_bulk,
 )
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
@@ -132,7 +133,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
                 "reconstruction": name,
                 "fitted to": fitted_to,
                 "score": score,
-                **merit(scores, score, truth),
+                **merit(scores, score, truth, cube, spectra[..., window], window),
                 "seconds to fit": round(seconds, 1),
                 "seconds to judge": round(reconstructed + time.perf_counter() - start, 1),
             }
@@ -141,13 +142,17 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
     return entries
 
 
-def merit(scores: np.ndarray, score: Score, truth: np.ndarray) -> dict[str, float]:
+def merit(  # type: ignore[no-untyped-def]
+    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, window
+) -> dict[str, float]:
     """Return the figures of merit of one map: by Otsu's threshold of PCC, as published."""
     if score == "pcc":
         threshold = otsu_threshold(scores)
         mask = anomalous(scores, threshold)
     else:
         mask, threshold = find_anomalies(scores, score)
+        everywhere = np.ones(mask.shape, bool)
+        mask, threshold = without_rare_bulk(mask, threshold, cube, expected, window, everywhere)
     found = {
         "flagged": int(mask.sum()),
         "threshold": round(threshold.value, 4),

@@ -5,6 +5,7 @@ from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, describe_regions
 from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
 from hyperspy_cvae.detection._threshold import (
@@ -32,4 +33,5 @@ __all__ = [
     "pearson_correlation",
     "score_spectra",
     "smallest_shift",
+    "without_rare_bulk",
 ]

@@ -26,6 +26,7 @@ from hyperspy_cvae.detection import (
     otsu_threshold,
     score_spectra,
     smallest_shift,
+    without_rare_bulk,
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
@@ -310,6 +311,7 @@ class EELSAnomalySignal(EELSSpectrum):
         }
         if threshold == "auto":
             mask, found = find_anomalies(scores[score], score)
+            mask, found = without_rare_bulk(mask, found, cube, expected, channels, judged)
             if found.unimodal and np.isfinite(found.value):
                 found = _with_limit(found, cube, reconstruct, channels, score, axis, judged)
         else:

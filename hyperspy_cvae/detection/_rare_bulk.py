@@ -1,0 +1,182 @@
+"""Rare bulk: what a reconstruction does not know, and the rest of the spectrum does."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, label
+
+from hyperspy_cvae.crossband import DARKEST, CrossBand
+from hyperspy_cvae.detection._misfit import whitened_residual
+from hyperspy_cvae.detection._threshold import Threshold
+from hyperspy_cvae.shards import energy_bands
+
+_CHANNELS = 190  # of an axis of a few hundred eV, as wide as fine structure
+_RADIUS = 1.5  # pixels
+_MARGIN = 3  # pixels around a region that may be part of it
+_PATCHES = 60
+_LARGEST_PATCH = 6.0  # pixels
+_QUANTILE, _TIMES = 0.9, 1.5
+_FEWEST_OTHERS = 0.25  # of the channels
+_FEWEST_PIXELS = 200
+_LEAST_TRUST = 0.25
+
+
+def without_rare_bulk(
+    mask: NDArray[np.bool_],
+    threshold: Threshold,
+    cube: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    channels: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], Threshold]:
+    r"""Leave out of a mask the regions that the rest of their spectra explains.
+
+    What a reconstruction does not fit may be bulk that is too rare to be learnt, such as a domain
+    or a wall of a kind that occurs once. Bulk's energies belong together: what it is like in one
+    edge can be told from the others, by the pixels that are alike there. Of an anomaly it cannot.
+
+    For each region the band of energies is hidden where its residual is largest, and expected from
+    the others (see :class:`hyperspy_cvae.crossband.CrossBand`), by the pixels that are not within 3
+    pixels of any region. So it is for 60 patches of bulk of the same size. The misfit of a region
+    or a patch is
+
+    .. math:: D^2 = \sum_e \frac{(\bar x_e - \bar b_e)^2}{\bar b_e} \Big/ \sum_e \bar x_e
+
+    with the mean :math:`\bar x_e` of what was measured and that of what is expected,
+    :math:`\bar b_e`. A region is explained if its :math:`D` is at most 1.5 times what a tenth of
+    the patches exceed. It is not if hardly any pixel is like it in the other energies, or if these
+    are less than a quarter of the channels.
+
+    Parameters
+    ----------
+    mask
+        Anomalous pixels, ``(rows, columns)``; diagonal neighbours are in one region.
+    threshold
+        The threshold they were found by.
+    cube
+        Counts ``(rows, columns, energy)``, finite, in all energies there are.
+    expected
+        Their reconstruction in the energies that were compared.
+    channels
+        Which ones were compared, boolean ``(energy,)``.
+    judged
+        Pixels that were judged, ``(rows, columns)``.
+
+    Returns
+    -------
+    mask : numpy.ndarray
+        Without them.
+    threshold : Threshold
+        The same, with a sentence on what was left out.
+    """
+    labels, count = label(mask, np.ones((3, 3)))
+    if not count:
+        return mask, threshold
+    width = max(1, round(cube.shape[2] / _CHANNELS))
+    coarse = _binned(cube, width)
+    smooth = gaussian_filter(coarse, (_RADIUS, _RADIUS, 0))
+    compared = _binned(channels.astype(np.float32), width) > width / 2
+    bands = energy_bands(coarse.shape[2]) > 0
+    residual, _ = whitened_residual(cube[..., channels], expected, judged)
+    faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
+    checks: dict[int, _Check] = {}
+    kept = mask.copy()
+    for number in range(1, count + 1):
+        region = labels == number
+        mean = np.zeros(cube.shape[2], np.float32)
+        mean[channels] = residual[region].mean(0)
+        band = int(np.argmax(bands @ np.square(_binned(mean, width))))
+        if band not in checks:
+            known = judged & (coarse[..., ~bands[band]].sum(-1) > faintest)
+            checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
+        if checks[band].explains(region):
+            kept[region] = False
+    explained = mask & ~kept
+    if not explained.any():
+        return mask, threshold
+    regions = label(explained, np.ones((3, 3)))[1]
+    reason = (
+        f"{threshold.reason} {regions} more ({np.count_nonzero(explained)} pixels) "
+        f"{'goes' if regions == 1 else 'go'} as low, but the rest of the spectrum tells what is "
+        "measured there: bulk that is rare, and not called anomalous."
+    )
+    if kept.any():
+        return kept, replace(threshold, reason=reason)
+    reason = (
+        f"What goes below {threshold.value:.3g} is {regions} "
+        f"{'region' if regions == 1 else 'regions'} of rare bulk "
+        f"({np.count_nonzero(explained)} pixels), for the rest of the spectrum tells what is "
+        "measured there; so nothing is called anomalous."
+    )
+    return kept, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
+
+
+class _Check:
+    """What patches of bulk deviate from what the rest of their spectra lets expect in a band."""
+
+    def __init__(
+        self,
+        coarse: NDArray[np.float32],
+        smooth: NDArray[np.float32],
+        hidden: NDArray[np.bool_],
+        compared: NDArray[np.bool_],
+        known: NDArray[np.bool_],
+        mask: NDArray[np.bool_],
+    ) -> None:
+        self.coarse = coarse
+        self.hidden = hidden
+        self.compared = compared[hidden]
+        self.known = known
+        # What is alike but anomalous itself, as the same particle elsewhere, is no witness.
+        self.bulk = known & ~binary_dilation(mask, iterations=_MARGIN)
+        self.smooth = smooth
+        self.usual: dict[int, float] = {}
+
+    def explains(self, region: NDArray[np.bool_]) -> bool:
+        region = region & self.known
+        others = (~self.hidden).mean() >= _FEWEST_OTHERS and self.compared.any()
+        if not (others and region.any() and np.count_nonzero(self.bulk) >= _FEWEST_PIXELS):
+            return False
+        deviation, trust = self._deviation(region)
+        if trust < _LEAST_TRUST:
+            return False
+        radius = np.clip(np.sqrt(np.count_nonzero(region) / np.pi), 1.5, _LARGEST_PATCH)
+        return deviation <= _TIMES * self._usual(round(2 * radius))
+
+    @cached_property
+    def crossband(self) -> CrossBand:
+        return CrossBand(self.coarse, self.smooth, self.hidden, self.bulk)
+
+    def _usual(self, width: int) -> float:
+        if width not in self.usual:
+            random = np.random.default_rng(0)
+            centres = random.choice(np.argwhere(self.bulk), _PATCHES, replace=False)
+            grid = np.indices(self.bulk.shape)
+            found = []
+            for centre in centres:
+                near = np.hypot(*(grid - centre[:, None, None])) <= width / 2
+                deviation, trust = self._deviation(near & self.bulk)
+                if trust >= _LEAST_TRUST:
+                    found.append(deviation)
+            self.usual[width] = float(np.quantile(found, _QUANTILE)) if found else 0.0
+        return self.usual[width]
+
+    def _deviation(self, region: NDArray[np.bool_]) -> tuple[float, float]:
+        donors = self.bulk & ~binary_dilation(region, iterations=_MARGIN)
+        shares, trusted = self.crossband.expected(region, donors)
+        spectra = self.coarse[region]
+        bulk = (shares * spectra[:, ~self.hidden].sum(1, keepdims=True)).mean(0)
+        measured = spectra[:, self.hidden].mean(0)
+        least = max(1e-3 * float(np.abs(bulk).mean()), float(np.finfo(np.float32).tiny))
+        deviation = gaussian_filter1d((measured - bulk) / np.sqrt(np.maximum(bulk, least)), 0.7)
+        counts = max(float(measured.sum()), least)
+        misfit = np.linalg.norm(deviation[self.compared]) / np.sqrt(counts)
+        return float(misfit), float(trusted.mean())
+
+
+def _binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    whole = values.shape[-1] // width * width
+    sums: NDArray[np.float32] = values[..., :whole].reshape(*values.shape[:-1], -1, width).sum(-1)
+    return sums

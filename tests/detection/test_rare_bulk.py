@@ -1,0 +1,135 @@
+"""Rare bulk is told from anomalies by the rest of its spectrum."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hyperspy_cvae.detection import Threshold, without_rare_bulk
+
+ENERGIES = np.arange(120)
+EVERYWHERE = np.ones((60, 60), bool)
+THRESHOLD = Threshold(-9.0, "auto", False, 1e-4, "Two regions are low.", "-9")
+
+
+def line(maximum: NDArray[np.floating]) -> NDArray[np.floating]:
+    return 120 * np.exp(-(((ENERGIES - maximum[..., np.newaxis]) / 3) ** 2))
+
+
+def bulk() -> NDArray[np.floating]:
+    """Strain moves both lines together, from left to right."""
+    strain = np.broadcast_to(np.linspace(0, 6, 60), (60, 60))
+    return 60 + line(25 + strain) + line(90 + strain)
+
+
+def disc(row: int, column: int, radius: float = 4) -> NDArray[np.bool_]:
+    return np.hypot(*(np.indices((60, 60)) - np.array([row, column])[:, None, None])) <= radius
+
+
+def counts(spectra: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.random.default_rng(1).poisson(spectra).astype(np.float32)
+
+
+RARE, FOREIGN = disc(20, 40), disc(40, 20)
+
+
+@pytest.fixture
+def measured() -> NDArray[np.float32]:
+    """In one disc the second line lies elsewhere, in the other both do as in bulk farther left."""
+    spectra = bulk()
+    spectra[FOREIGN] = bulk()[40, 20] + line(np.array(96.0)) - line(np.array(92.03))
+    spectra[RARE] = bulk()[20, 30]
+    return counts(spectra)
+
+
+@pytest.fixture
+def expected() -> NDArray[np.float32]:
+    """What a network returns that knows neither."""
+    return bulk().astype(np.float32)
+
+
+SECOND_LINE = ENERGIES >= 70
+
+
+def left(
+    mask: NDArray[np.bool_],
+    measured: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    channels: NDArray[np.bool_] = SECOND_LINE,
+    judged: NDArray[np.bool_] = EVERYWHERE,
+) -> tuple[NDArray[np.bool_], Threshold]:
+    return without_rare_bulk(mask, THRESHOLD, measured, expected[..., channels], channels, judged)
+
+
+def test_bulk_out_of_place_is_left_out_and_told(
+    measured: NDArray[np.float32], expected: NDArray[np.float32]
+) -> None:
+    mask, threshold = left(RARE | FOREIGN, measured, expected)
+    np.testing.assert_array_equal(mask, FOREIGN)
+    assert not threshold.unimodal
+    assert threshold.reason.startswith(THRESHOLD.reason)
+    assert f"1 more ({RARE.sum()} pixels) goes as low" in threshold.reason
+    assert threshold.value == THRESHOLD.value
+
+
+def test_nothing_is_anomalous_if_all_is_rare_bulk(
+    measured: NDArray[np.float32], expected: NDArray[np.float32]
+) -> None:
+    mask, threshold = left(RARE, measured, expected)
+    assert not mask.any()
+    assert threshold.unimodal
+    assert "1 region of rare bulk" in threshold.reason
+    assert "so nothing is called anomalous" in threshold.reason
+
+
+def test_anomalies_stay_and_the_threshold_with_them(
+    measured: NDArray[np.float32], expected: NDArray[np.float32]
+) -> None:
+    mask, threshold = left(FOREIGN, measured, expected)
+    np.testing.assert_array_equal(mask, FOREIGN)
+    assert threshold is THRESHOLD
+    nowhere = np.zeros((60, 60), bool)
+    mask, threshold = left(nowhere, measured, expected)
+    assert not mask.any()
+    assert threshold is THRESHOLD
+
+
+def test_a_foreign_phase_at_several_places_does_not_explain_itself() -> None:
+    """All its energies differ: one particle is told by the other, but not by the bulk."""
+    particles = disc(15, 15) | disc(45, 45)
+    spectra = bulk()
+    spectra[particles] = 60 + line(np.array(45.0)) + line(np.array(75.0))
+    mask, threshold = left(particles, counts(spectra), bulk().astype(np.float32))
+    np.testing.assert_array_equal(mask, particles)
+    assert threshold is THRESHOLD
+
+
+@pytest.mark.parametrize(
+    "channels", [np.ones(120, bool), SECOND_LINE], ids=["all compared", "one edge compared"]
+)
+def test_without_other_energies_or_enough_bulk_nothing_is_explained(
+    measured: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    channels: NDArray[np.bool_],
+) -> None:
+    few = disc(20, 40, 7)
+    mask, _ = left(RARE, measured, expected, channels, few)
+    np.testing.assert_array_equal(mask, RARE)
+    narrow = slice(80, 100)
+    mask, _ = left(RARE, measured[..., narrow], expected[..., narrow], np.ones(20, bool))
+    np.testing.assert_array_equal(mask, RARE)
+
+
+def test_vacuum_and_what_was_not_judged_say_nothing(
+    measured: NDArray[np.float32], expected: NDArray[np.float32]
+) -> None:
+    vacuum = np.zeros((60, 60), bool)
+    vacuum[:, :8] = True
+    measured[vacuum] = 0
+    expected[vacuum] = 0
+    judged = EVERYWHERE.copy()
+    judged[50:] = False
+    mask, _ = left(RARE | FOREIGN, measured, expected, judged=judged)
+    np.testing.assert_array_equal(mask, FOREIGN)
+    hole = disc(10, 4, 2)
+    mask, _ = left(hole, measured, expected, judged=judged)
+    np.testing.assert_array_equal(mask, hole)
