@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from hyperspy_cvae.networks._cvae import CVAENetwork
 
 _GROUPS = 8
+_SURROUNDINGS = 13  # pixels: more than an atomic column, less than most domains
 _SHIFTS = 6  # to either side; between them spectra are interpolated
 
 
@@ -29,7 +30,11 @@ class CompactConfig:
     latent
         Length of the latent vector of a shard.
     code
-        Numbers per pixel in the code.
+        Numbers per pixel in the code that tell its kind.
+    contrast
+        Numbers per pixel in the code that tell how it differs from its surroundings of 13 x 13
+        pixels: what sets layers or domains apart drives the others to their bounds, where they
+        cannot tell the atomic columns within.
     code_noise
         Standard deviation of the noise that is added to the code, whose numbers lie between -1
         and 1, while training: it bounds the information that passes.
@@ -45,6 +50,7 @@ class CompactConfig:
 
     latent: int = 48
     code: int = 3
+    contrast: int = 3
     code_noise: float = 0.1
     drift: float = 0.01
     components: int = 24
@@ -71,6 +77,7 @@ class CompactNetwork(CVAENetwork):
         self.spectral = nn.Linear(channels, components)
         self.to_drift = nn.Sequential(
             nn.Conv1d(components, 32, 5, padding=2),
+            nn.GroupNorm(1, 32),
             nn.SiLU(),
             nn.Conv1d(32, 32, 5, padding=2),
             nn.SiLU(),
@@ -84,8 +91,8 @@ class CompactNetwork(CVAENetwork):
             *_convolution(third, third, 2),
             nn.Flatten(),
         )
-        coarse = math.ceil(self.rows / 8), math.ceil(self.columns / 8)
-        self.to_latent = nn.Linear(third * math.prod(coarse), 2 * config.latent)
+        self.coarse = coarse = math.ceil(self.rows / 8), math.ceil(self.columns / 8)
+        self.to_latent = nn.Linear((third + components) * math.prod(coarse), 2 * config.latent)
         self.to_code = nn.Sequential(
             nn.Conv2d(components, 48, 5, padding=2),
             nn.SiLU(),
@@ -93,8 +100,7 @@ class CompactNetwork(CVAENetwork):
             nn.SiLU(),
             nn.Conv2d(48, 48, 1),
             nn.SiLU(),
-            nn.Conv2d(48, config.code, 1),
-            nn.Tanh(),
+            nn.Conv2d(48, config.code + config.contrast, 1),
         )
         width = config.mixture
         self.of_row = nn.Sequential(
@@ -109,7 +115,7 @@ class CompactNetwork(CVAENetwork):
             nn.Unflatten(1, (width, *coarse)),
             nn.Upsample((self.rows, self.columns), mode="bilinear", align_corners=False),
         )
-        self.of_code = nn.Conv2d(config.code, width, 1)
+        self.of_code = nn.Conv2d(config.code + config.contrast, width, 1)
         self.compose = nn.Sequential(
             nn.SiLU(),
             nn.Conv2d(width, width, 1),
@@ -148,18 +154,20 @@ class CompactNetwork(CVAENetwork):
         weight = self._drifted(self.spectral.weight, drift)
         components = torch.einsum("brce,brke->brck", intensities, weight) / total
         components = (components + self.spectral.bias).permute(0, 3, 1, 2)
-        mean, log_variance = self.to_latent(self.convolutions(components)).chunk(2, dim=1)
-        kind = self.to_code(components).permute(0, 2, 3, 1)
+        # The convolutions are normalised, and tell little of what is the same all over the shard.
+        level = nn.functional.adaptive_avg_pool2d(components, self.coarse).flatten(1)
+        features = torch.cat([self.convolutions(components), level], 1)
+        mean, log_variance = self.to_latent(features).chunk(2, dim=1)
         drift = drift[:, :, None, None].expand(-1, -1, self.columns, -1)
-        return mean, log_variance, torch.cat([kind, drift], -1)
+        return mean, log_variance, torch.cat([self._code(components), drift], -1)
 
     def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
         assert code is not None
-        kind, drift = code[..., :-1], code[:, :, 0, -1]
+        numbers, drift = code[..., :-1], code[:, :, 0, -1]
         if self.training:
-            kind = kind + self.config.code_noise * torch.randn_like(kind)
+            numbers = numbers + self.config.code_noise * torch.randn_like(numbers)
         features = (
-            self.of_code(kind.permute(0, 3, 1, 2))
+            self.of_code(numbers.permute(0, 3, 1, 2))
             + self.of_row(latent)
             + self.of_column(latent)
             + self.of_surroundings(latent)
@@ -168,6 +176,15 @@ class CompactNetwork(CVAENetwork):
         spectra = torch.cat([self.spectrum.weight, self.spectrum.bias[:, None]], 1).T
         one = torch.ones_like(components[..., :1])
         return torch.cat([components, one], -1) @ self._drifted(spectra, drift)
+
+    def _code(self, components: Tensor) -> Tensor:
+        """Return the code of each pixel, ``(batch, rows, columns, numbers)``, from -1 to 1."""
+        config = self.config
+        kind, contrast = self.to_code(components).split([config.code, config.contrast], 1)
+        surroundings = nn.functional.avg_pool2d(
+            contrast, _SURROUNDINGS, 1, _SURROUNDINGS // 2, count_include_pad=False
+        )
+        return torch.cat([kind, contrast - surroundings], 1).tanh().permute(0, 2, 3, 1)
 
     def _drifted(self, spectra: Tensor, drift: Tensor) -> Tensor:
         """Return spectra ``(n, energy)`` as they are in each row, ``(batch, rows, n, energy)``.

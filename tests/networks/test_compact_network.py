@@ -96,15 +96,31 @@ def test_a_spectrum_almost_without_counts_does_not_count_as_a_full_one() -> None
 
 
 def test_code_is_bounded_and_noisy_only_in_training() -> None:
-    network = _adapted((6, 6, 40), CompactConfig(latent=5, code=2, code_noise=0.5))
+    network = _adapted((6, 6, 40), CompactConfig(latent=5, code=2, contrast=1, code_noise=0.5))
     shards = 1e4 * torch.rand(1, 6, 6, 40)
     with torch.no_grad():
         latent, _, code = network.encode(shards)
-        assert code.shape == (1, 6, 6, 3)  # and the drift of the row
+        assert code.shape == (1, 6, 6, 4)  # and the drift of the row
         assert code.abs().max() <= 1
         torch.testing.assert_close(network.decode(latent, code), network.decode(latent, code))
         network.train()
         assert (network.decode(latent, code) != network.decode(latent, code)).any()
+
+
+def test_contrast_tells_nothing_of_what_is_the_same_all_around() -> None:
+    """So layers and domains do not drive it to its bounds."""
+    network = _adapted((40, 40, 40), CompactConfig(latent=5, code=1, contrast=2))
+    one, other = (100 * spectrum.expand(1, 40, 40, 40) for spectrum in _bulk(40)[:2])
+    column = one.clone()
+    column[0, 20, 20] = other[0, 0, 0]
+    with torch.no_grad():
+        uniform, marked, unlike = (
+            network.encode(each)[2][0, 20, 20] for each in (one, column, other)
+        )
+    torch.testing.assert_close(uniform[1:3], torch.zeros(2), rtol=0, atol=1e-4)
+    torch.testing.assert_close(unlike[1:3], torch.zeros(2), rtol=0, atol=1e-4)
+    assert (unlike[0] - uniform[0]).abs() > 1e-3
+    assert marked[1:3].abs().min() > 1e-3
 
 
 @pytest.mark.parametrize("channels", [100, 1312, 4096])
