@@ -146,6 +146,16 @@ class CompactNetwork(CVAENetwork):
         self.spectrum.weight[:, found:] = 0
         self.spectrum.bias.copy_(mean.log())
 
+    def hidden_weights(self) -> list[nn.Parameter]:
+        """Return all kernels and matrices but those of the spectral layers."""
+        spectral = {id(self.spectral.weight), id(self.spectrum.weight)}
+        return [
+            weight
+            for weight in self.parameters()
+            if weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) > 1
+            if id(weight) not in spectral
+        ]
+
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
         row = (intensities.sum(2) / total.sum(2)) @ self.spectral.weight.T + self.spectral.bias

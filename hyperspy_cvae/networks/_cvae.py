@@ -40,6 +40,13 @@ class CVAENetwork(nn.Module):
             Smallest sum of intensities by which a network may divide a spectrum.
         """
 
+    def hidden_weights(self) -> list[nn.Parameter]:
+        """Weights between hidden layers, matrices or kernels, that Muon may move; none by default.
+
+        Those of the first and the last layer are none: their rows are no directions of one space.
+        """
+        return []
+
     def forward(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, posterior mean and log-variance; the latent vector is drawn while training."""
         mean, log_variance, code = self.encode(intensities)

@@ -23,8 +23,11 @@ class TrainingConfig:
         Shards per step.
     learning_rate
         Peak (``"onecycle"``) or initial (``"plateau"``) learning rate.
+    hidden_learning_rate
+        Peak learning rate of Muon, for the hidden weights of a network that names them.
     schedule
-        ``"onecycle"``: AdamW, one cycle over all epochs. ``"plateau"``: Adam, halved after 10
+        ``"onecycle"``: AdamW, and Muon for hidden weights, one cycle over all epochs.
+        ``"plateau"``: Adam, halved after 10
         epochs without improvement on the held-out tiles, as published.
     beta
         Weight of the KL divergence.
@@ -52,6 +55,7 @@ class TrainingConfig:
     fewest_shards: int = 64
     batch_size: int = 2
     learning_rate: float = 2e-3
+    hidden_learning_rate: float = 6e-3
     schedule: Literal["onecycle", "plateau"] = "onecycle"
     beta: float = 1.2
     likelihood_weight: float | Literal["auto"] = "auto"

@@ -16,6 +16,7 @@ from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
+from hyperspy_cvae.training._optimiser import OneCycle
 from hyperspy_cvae.training._outliers import outlyingness
 from hyperspy_cvae.training._tiles import held_out_tiles
 
@@ -184,14 +185,9 @@ class _Training:
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
         self.steps = steps_per_epoch(cube.shape[:2], shape, config)
-        self.optimiser: torch.optim.Optimizer
+        self.optimiser: torch.optim.Optimizer | OneCycle
         if config.schedule == "onecycle":
-            self.optimiser = torch.optim.AdamW(
-                network.parameters(), config.learning_rate, fused=device.type != "mps"
-            )
-            self.cycle = torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, config.learning_rate, total_steps=config.epochs * self.steps
-            )
+            self.optimiser = OneCycle(network, config, config.epochs * self.steps)
         else:
             self.optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
             self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -273,8 +269,6 @@ class _Training:
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
             self.optimiser.step()
-            if config.schedule == "onecycle":
-                self.cycle.step()
             with torch.no_grad():
                 divergence = kl_divergence(mean, log_variance).mean()
                 fit = loss - fade * config.beta / self.likelihood_weight * (

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CHANNELS = 32
 ENERGY = np.arange(CHANNELS)
 SHORT = TrainingConfig(fewest_shards=32, batch_size=4, patience=100)
+STILL = {"learning_rate": 0.0, "hidden_learning_rate": 0.0}
 BRIEF = replace(SHORT, epochs=3, left_out=0.0)
 
 
@@ -219,7 +220,7 @@ def test_the_network_is_told_the_bulk_that_is_used(
 
 def test_history_is_the_excess_of_the_training_shards(cube: np.ndarray) -> None:
     """With a learning rate of zero, the network stays; its excess can be looked up."""
-    network, history = _train(cube, replace(BRIEF, learning_rate=0.0, epochs=2))
+    network, history = _train(cube, replace(BRIEF, **STILL, epochs=2))
     shards = torch.from_numpy(cube)
     blocks = torch.stack(
         [shards[r : r + 8, c : c + 8] for r in range(0, 9, 2) for c in range(0, 9, 2)]
@@ -233,7 +234,7 @@ def test_history_is_the_excess_of_the_training_shards(cube: np.ndarray) -> None:
 
 
 def test_the_cross_entropy_in_the_history_is_free_of_the_divergence(cube: np.ndarray) -> None:
-    config = replace(BRIEF, epochs=2, learning_rate=0.0, likelihood_weight=1.0, warm_up=0.0)
+    config = replace(BRIEF, epochs=2, **STILL, likelihood_weight=1.0, warm_up=0.0)
     _, without = _train(cube, replace(config, beta=0.0))
     _, heavy = _train(cube, replace(config, beta=100.0))
     assert heavy.divergence == without.divergence
@@ -243,7 +244,7 @@ def test_the_cross_entropy_in_the_history_is_free_of_the_divergence(cube: np.nda
 
 def test_a_spectrum_almost_without_counts_weighs_almost_nothing(cube: np.ndarray) -> None:
     """With a learning rate of zero, the excess tells the weights."""
-    config = replace(BRIEF, epochs=1, learning_rate=0.0, likelihood_weight=1e4)
+    config = replace(BRIEF, epochs=1, **STILL, likelihood_weight=1e4)
     _, full = _train(cube, config)
     sparse = cube.copy()
     sparse[::2, ::2] = 0
@@ -313,7 +314,7 @@ def test_no_progress_bar_unless_wanted(
 
 
 def test_training_stops_when_held_out_tiles_no_longer_improve(cube: np.ndarray) -> None:
-    _, history = _train(cube, TrainingConfig(epochs=30, learning_rate=0.0, patience=4))
+    _, history = _train(cube, TrainingConfig(epochs=30, **STILL, patience=4))
     assert history.best_epoch == 1
     assert len(history.held_out) == 1 + 4
     assert history.stopped == "no improvement on held-out tiles for 4 epochs"
@@ -401,7 +402,7 @@ def test_small_scans_are_trained(scan: tuple[int, int]) -> None:
 def test_one_pixel_keeps_what_it_learnt() -> None:
     """Without a tile to hold out there is nothing to stop at."""
     cube = _counts(_expected(1, 1, 0.0), 3000)
-    untrained, _ = _train(cube, replace(BRIEF, epochs=1, learning_rate=0.0))
+    untrained, _ = _train(cube, replace(BRIEF, epochs=1, **STILL))
     network, history = _train(cube, replace(BRIEF, epochs=5, patience=2))
     assert len(history.cross_entropy) == 5
     assert history.best_epoch == 5

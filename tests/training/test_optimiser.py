@@ -1,0 +1,74 @@
+"""Muon moves hidden weights by orthogonal steps, AdamW the others."""
+
+import pytest
+import torch
+
+from hyperspy_cvae.networks import CompactConfig, CompactNetwork, build_network, network_config
+from hyperspy_cvae.training import TrainingConfig
+from hyperspy_cvae.training._optimiser import OneCycle
+
+CONFIG = TrainingConfig(learning_rate=1e-3, hidden_learning_rate=2e-2)
+START = 1 / 25  # of the peak: where torch's cycle begins
+
+
+@pytest.fixture
+def network() -> CompactNetwork:
+    torch.manual_seed(3)
+    return CompactNetwork((8, 8, 40), CompactConfig(latent=5))
+
+
+def _gradients(network: torch.nn.Module) -> None:
+    for weight in network.parameters():
+        weight.grad = torch.randn_like(weight)
+
+
+def test_hidden_weights_are_all_but_the_spectral_layers_and_what_is_no_matrix(
+    network: CompactNetwork,
+) -> None:
+    hidden = {id(weight) for weight in network.hidden_weights()}
+    named = {name for name, weight in network.named_parameters() if id(weight) in hidden}
+    assert {"to_code.0.weight", "to_latent.weight", "compose.1.weight"} <= named
+    assert not any(name.startswith("spectr") or name.endswith("bias") for name in named)
+
+
+def test_hidden_weights_move_orthogonally(network: CompactNetwork) -> None:
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    optimiser = OneCycle(network, CONFIG, steps=100)
+    _gradients(network)
+    optimiser.step()
+    hidden = {id(weight) for weight in network.hidden_weights()}
+    for name, weight in network.named_parameters():
+        moved = (weight.detach() - before[name]).flatten(1) if weight.ndim > 1 else None
+        if id(weight) in hidden:
+            assert moved is not None
+            rate = START * CONFIG.hidden_learning_rate * max(1, len(moved) / moved.shape[1]) ** 0.5
+            sizes = torch.linalg.svdvals(moved) / rate
+            assert 0.4 < sizes.min(), name
+            assert sizes.max() < 1.6, name
+        else:
+            change = (weight.detach() - before[name]).abs()
+            assert 0 < change.max() <= 1.1 * START * CONFIG.learning_rate, name
+
+
+def test_rates_rise_and_fall(network: CompactNetwork) -> None:
+    optimiser = OneCycle(network, CONFIG, steps=10)
+    moved = []
+    for _ in range(10):
+        before = network.to_latent.weight.detach().clone()
+        optimiser.zero_grad()
+        _gradients(network)
+        optimiser.step()
+        moved.append(float((network.to_latent.weight.detach() - before).norm()))
+    assert max(moved) == max(moved[2:5])
+    assert moved[-1] < 0.01 * max(moved)
+
+
+def test_a_network_that_names_none_is_moved_by_adamw_alone() -> None:
+    network = build_network((4, 4, 60), network_config("paper", latent=4))
+    assert network.hidden_weights() == []
+    before = [weight.detach().clone() for weight in network.parameters()]
+    optimiser = OneCycle(network, CONFIG, steps=10)
+    _gradients(network)
+    optimiser.step()
+    for weight, old in zip(network.parameters(), before, strict=True):
+        assert 0 < (weight.detach() - old).abs().max() <= 1.1 * START * CONFIG.learning_rate
