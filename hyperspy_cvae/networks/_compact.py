@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from hyperspy_cvae.networks._cvae import CVAENetwork
 
 _GROUPS = 8
+_FARTHEST_LEVEL = 10.0  # standard deviations of the bulk
 _SURROUNDINGS = 13  # pixels: more than an atomic column, less than most domains
 _SHIFTS = 6  # to either side; between them spectra are interpolated
 
@@ -166,6 +167,7 @@ class CompactNetwork(CVAENetwork):
         components = (components + self.spectral.bias).permute(0, 3, 1, 2)
         # The convolutions are normalised, and tell little of what is the same all over the shard.
         level = nn.functional.adaptive_avg_pool2d(components, self.coarse).flatten(1)
+        level = level.clamp(-_FARTHEST_LEVEL, _FARTHEST_LEVEL)
         features = torch.cat([self.convolutions(components), level], 1)
         mean, log_variance = self.to_latent(features).chunk(2, dim=1)
         drift = drift[:, :, None, None].expand(-1, -1, self.columns, -1)

@@ -223,7 +223,7 @@ def test_gradient_in_every_parameter_against_finite_differences(
             direction /= direction.norm()
             # Few of the published network's activations cross zero within so small a step; the
             # compact one is smooth, and a larger step loses fewer digits.
-            step = 1e-7 if name == "paper" else 1e-6
+            step = 1e-7 if name == "paper" else 3e-6
             with torch.no_grad():
                 parameter += step * direction
                 above = loss().item()
