@@ -148,13 +148,15 @@ class CompactNetwork(CVAENetwork):
         self.spectrum.bias.copy_(mean.log())
 
     def hidden_weights(self) -> list[nn.Parameter]:
-        """Return all kernels and matrices but those of the spectral layers."""
-        spectral = {id(self.spectral.weight), id(self.spectrum.weight)}
+        """Return the matrices and kernels that make code and drift of a pixel, and use them.
+
+        Those of the latent vector are larger and gain little.
+        """
+        path = nn.ModuleList([self.to_drift, self.to_code, self.of_code, self.compose])
         return [
             weight
-            for weight in self.parameters()
+            for weight in path.parameters()
             if weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) > 1
-            if id(weight) not in spectral
         ]
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -22,13 +22,14 @@ def _gradients(network: torch.nn.Module) -> None:
         weight.grad = torch.randn_like(weight)
 
 
-def test_hidden_weights_are_all_but_the_spectral_layers_and_what_is_no_matrix(
+def test_hidden_weights_are_matrices_and_kernels_on_the_path_of_a_pixel(
     network: CompactNetwork,
 ) -> None:
     hidden = {id(weight) for weight in network.hidden_weights()}
     named = {name for name, weight in network.named_parameters() if id(weight) in hidden}
-    assert {"to_code.0.weight", "to_latent.weight", "compose.1.weight"} <= named
-    assert not any(name.startswith("spectr") or name.endswith("bias") for name in named)
+    assert {"to_code.0.weight", "to_drift.0.weight", "compose.1.weight"} <= named
+    assert all(name.endswith("weight") for name in named)
+    assert not any(name.startswith(("spectr", "to_latent", "of_row")) for name in named)
 
 
 def test_hidden_weights_move_orthogonally(network: CompactNetwork) -> None:
@@ -54,11 +55,11 @@ def test_rates_rise_and_fall(network: CompactNetwork) -> None:
     optimiser = OneCycle(network, CONFIG, steps=10)
     moved = []
     for _ in range(10):
-        before = network.to_latent.weight.detach().clone()
+        before = network.to_code[0].weight.detach().clone()
         optimiser.zero_grad()
         _gradients(network)
         optimiser.step()
-        moved.append(float((network.to_latent.weight.detach() - before).norm()))
+        moved.append(float((network.to_code[0].weight.detach() - before).norm()))
     assert max(moved) == max(moved[2:5])
     assert moved[-1] < 0.01 * max(moved)
 
