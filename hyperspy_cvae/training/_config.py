@@ -51,7 +51,7 @@ class TrainingConfig:
         Largest norm of the gradient.
     """
 
-    epochs: int = 60
+    epochs: int = 48
     fewest_shards: int = 64
     batch_size: int = 2
     learning_rate: float = 2e-3
