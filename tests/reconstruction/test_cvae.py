@@ -67,15 +67,15 @@ def test_a_margin_of_more_than_half_a_shard_is_an_error(margin: float) -> None:
 
 def test_the_border_of_a_scan_fits_as_well_as_its_middle() -> None:
     """Of a drifting scan, whose first row is like no other."""
-    phantom = bifeo3((48, 24), channels=100, offset=690, dispersion=0.5, seed=5)
+    phantom = bifeo3((48, 24), channels=100, offset=690, dispersion=0.5, seed=7)
     cube = phantom.signal.data
     wrong = {}
     for margin in (0.0, 0.25):
-        config = replace(BRIEF, training=TrainingConfig(epochs=6), margin=margin)
+        config = replace(BRIEF, training=TrainingConfig(epochs=12), margin=margin)
         spectra = CVAE(config, "cpu").fit(cube).reconstruct(cube)
         misfit = np.square(spectra - phantom.bulk.data).mean(-1) / phantom.bulk.data.mean(-1)
         wrong[margin] = misfit[[0, -1]].mean() / misfit[16:32].mean()
-    assert wrong[0.25] < 0.7 * wrong[0.0]
+    assert wrong[0.25] < 0.6 * wrong[0.0]
 
 
 def test_nothing_is_changed_in_place(cube: np.ndarray) -> None:
