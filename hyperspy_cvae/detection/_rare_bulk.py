@@ -17,7 +17,7 @@ _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
 _LARGEST_PATCH = 6.0  # pixels
-_QUANTILE, _TIMES = 0.9, 1.5
+_QUANTILE, _TIMES = 0.9, 1.2
 _FEWEST_OTHERS = 0.25  # of the channels
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
@@ -45,7 +45,7 @@ def without_rare_bulk(
     .. math:: D^2 = \sum_e \frac{(\bar x_e - \bar b_e)^2}{\bar b_e} \Big/ \sum_e \bar x_e
 
     with the mean :math:`\bar x_e` of what was measured and that of what is expected,
-    :math:`\bar b_e`. A region is explained if its :math:`D` is at most 1.5 times what a tenth of
+    :math:`\bar b_e`. A region is explained if its :math:`D` is at most 1.2 times what a tenth of
     the patches exceed. It is not if hardly any pixel is like it in the other energies, or if these
     are less than a quarter of the channels.
 
