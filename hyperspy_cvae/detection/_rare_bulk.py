@@ -10,9 +10,8 @@ from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, l
 from hyperspy_cvae.crossband import DARKEST, CrossBand
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
-from hyperspy_cvae.shards import energy_bands
+from hyperspy_cvae.shards import energy_bands, fine_width
 
-_CHANNELS = 190  # of an axis of a few hundred eV, as wide as fine structure
 _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
@@ -74,7 +73,7 @@ def without_rare_bulk(
     labels, count = label(mask, np.ones((3, 3)))
     if not count:
         return mask, threshold
-    width = max(1, round(cube.shape[2] / _CHANNELS))
+    width = fine_width(cube.shape[2])
     coarse = _binned(cube, width)
     smooth = gaussian_filter(coarse, (_RADIUS, _RADIUS, 0))
     compared = _binned(channels.astype(np.float32), width) > width / 2

@@ -41,10 +41,7 @@ class CVAENetwork(nn.Module):
         """
 
     def hidden_weights(self) -> list[nn.Parameter]:
-        """Weights between hidden layers, matrices or kernels, that Muon may move; none by default.
-
-        Those of the first and the last layer are none: their rows are no directions of one space.
-        """
+        """Return the matrices and kernels that Muon may move; none by default."""
         return []
 
     def forward(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,7 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_FINE = 190  # channels: of an axis of a few hundred eV, each is as wide as fine structure
 _BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
+
+
+def fine_width(channels: int) -> int:
+    """Return how many channels make one that is as wide as fine structure.
+
+    Examples
+    --------
+    >>> fine_width(1312)
+    7
+    """
+    return max(1, round(channels / _FINE))
 
 
 def energy_bands(channels: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.networks import CVAENetwork
-from hyperspy_cvae.shards import reflected, starts
+from hyperspy_cvae.shards import fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import steps_per_epoch
@@ -21,7 +21,6 @@ from hyperspy_cvae.training._outliers import outlyingness
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
-_FINE_CHANNELS = 190  # of an axis of a few hundred eV, as wide as fine structure
 _FOREIGN = 3.0  # robust standard deviations
 
 
@@ -316,7 +315,7 @@ class _Training:
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
         channels = self.shards.cube.shape[2]
-        width = max(1, round(channels / _FINE_CHANNELS))
+        width = fine_width(channels)
         shape = (*self.weight.shape, channels // width)
         measured, expected = np.empty(shape, np.float32), np.empty(shape, np.float32)
         self.network.eval()
