@@ -16,15 +16,17 @@ from hyperspy_cvae.networks import (
     CompactConfig,
     CVAENetwork,
     NetworkConfig,
+    PaperConfig,
     build_network,
     network_config,
     network_name,
 )
-from hyperspy_cvae.preprocessing import Preprocessing
+from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.reconstruction._second_look import second_look
 from hyperspy_cvae.shards import blend, reflected, shard_size, starts
 from hyperspy_cvae.training import (
+    PAPER_TRAINING,
     History,
     TrainingConfig,
     check_cost,
@@ -81,6 +83,16 @@ class CVAEConfig:
             raise ValueError(
                 f"margin is {self.margin}, but a fraction from 0 to 0.5 is needed: use 0.25."
             )
+
+
+PAPER_CVAE = CVAEConfig(
+    network=PaperConfig(),
+    training=PAPER_TRAINING,
+    preprocessing=PAPER_PREPROCESSING,
+    margin=0.0,
+    second_look=False,
+)
+"""As published by Sultanov et al., Small 2025."""
 
 
 class CVAE:

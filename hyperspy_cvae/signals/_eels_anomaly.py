@@ -29,8 +29,7 @@ from hyperspy_cvae.detection import (
     without_rare_bulk,
 )
 from hyperspy_cvae.networks import network_config
-from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
-from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig, Mean, TileMedian
+from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, Mean, TileMedian
 from hyperspy_cvae.signals._arrays import (
     counts,
     energy_axis,
@@ -39,7 +38,7 @@ from hyperspy_cvae.signals._arrays import (
 )
 from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.signals._regions import RegionSpectra, region_spectra, region_table
-from hyperspy_cvae.training import PAPER_TRAINING, TrainingConfig
+from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
 _FEWEST_COMPARED = 8
@@ -131,20 +130,20 @@ class EELSAnomalySignal(EELSSpectrum):
         hyperspy_cvae.training.TrainingError
             If memory is lacking, or the loss is no longer finite.
         """
-        defaults = PAPER_TRAINING if network == "paper" else TrainingConfig()
+        defaults = PAPER_CVAE if network == "paper" else CVAEConfig()
         known = {item.name for item in fields(TrainingConfig)}
         if unknown := sorted(training.keys() - known):
             raise TypeError(
                 f"{unknown[0]!r} is no setting of the training: choose among {sorted(known)}."
             )
-        config = CVAEConfig(
+        if epochs is not None:
+            training["epochs"] = epochs
+        config = replace(
+            defaults,
             network=network_config(network, latent=latent),
-            training=replace(defaults, beta=beta, epochs=epochs or defaults.epochs, **training),
-            preprocessing=PAPER_PREPROCESSING if network == "paper" else Preprocessing(),
+            training=replace(defaults.training, beta=beta, **training),
             shard_size=shard_size,
             overlap=overlap,
-            margin=0.0 if network == "paper" else 0.25,
-            second_look=network != "paper",
             seed=seed,
         )
         model = CVAE(config, device)

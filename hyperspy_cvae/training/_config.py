@@ -1,5 +1,6 @@
 """How a network is trained."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,8 +28,8 @@ class TrainingConfig:
         Peak learning rate of Muon, for the hidden weights of a network that names them.
     schedule
         ``"onecycle"``: AdamW, and Muon for hidden weights, one cycle over all epochs.
-        ``"plateau"``: Adam, halved after 10
-        epochs without improvement on the held-out tiles, as published.
+        ``"plateau"``: Adam, halved after 10 epochs without improvement on the held-out tiles, as
+        published.
     beta
         Weight of the KL divergence.
     likelihood_weight
@@ -65,6 +66,30 @@ class TrainingConfig:
     left_out: float = 0.05
     corruption: float = 1.0
     gradient_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "fewest_shards", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, but at least 1 is needed.")
+        for name in ("learning_rate", "hidden_learning_rate", "gradient_clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but a finite number from 0 on is needed."
+                )
+        for name in ("held_out", "left_out"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but a fraction from 0 to below 1 is needed."
+                )
+        for name in ("warm_up", "corruption"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but a fraction from 0 to 1 is needed."
+                )
+        if self.schedule not in ("onecycle", "plateau"):
+            raise ValueError(
+                f"schedule {self.schedule!r} is unknown; choose 'onecycle' or 'plateau'."
+            )
 
 
 PAPER_TRAINING = TrainingConfig(
