@@ -17,7 +17,7 @@ from paper_table import fitted, judge
 
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
-from hyperspy_cvae.training import TrainingConfig
+from hyperspy_cvae.reconstruction import CVAEConfig
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
         clean = paper_si(seed=seed, anomalous=False)
         energy = clean.signal.axes_manager.signal_axes[0].axis
         window = (energy >= 690) & (energy <= 730)
-        models = fitted(prepare(clean.signal.data).cube, TrainingConfig())
+        models = fitted(prepare(clean.signal.data).cube, CVAEConfig())
         entries = judge(clean, clean, window, models, "clean", {})
         flagged = {f"{e['reconstruction']}, {e['score']}": e["flagged"] for e in entries}
         rows.append({"seed": seed, **flagged})
