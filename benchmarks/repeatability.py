@@ -1,8 +1,8 @@
 """How far the seed of the training decides what is found.
 
 Strong cases of ``accuracy.py``: five networks that differ in their seed alone, and the first of
-them once more. The masks of each two are compared by their Jaccard index, the share of the pixels in
-either that is in both, and the two runs of one seed pixel by pixel.
+them once more. The masks of every two are compared by their Jaccard index, the share of the pixels
+in either that is in both, and the two runs of one seed pixel by pixel.
 
     python -m pip install -e ".[benchmarks]"
     python benchmarks/repeatability.py --phantom-seed 2041
