@@ -6,11 +6,13 @@ from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cos
 from hyperspy_cvae.training._loop import History, train
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._outliers import outlyingness
+from hyperspy_cvae.training._recorruption import Recorruption, noise_of_spectra
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 __all__ = [
     "PAPER_TRAINING",
     "History",
+    "Recorruption",
     "TrainingConfig",
     "TrainingError",
     "check_cost",
@@ -22,6 +24,7 @@ __all__ = [
     "estimate_cost",
     "held_out_tiles",
     "kl_divergence",
+    "noise_of_spectra",
     "outlyingness",
     "train",
 ]

@@ -48,6 +48,9 @@ class TrainingConfig:
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
+    recorruption
+        Strength of the noise that is added to what the network is shown and taken from what it is
+        to return, so that noise is not copied (see :class:`Recorruption`); 0 for none.
     gradient_clip
         Largest norm of the gradient.
     """
@@ -65,13 +68,14 @@ class TrainingConfig:
     patience: int = 40
     left_out: float = 0.05
     corruption: float = 1.0
+    recorruption: float = 0.7
     gradient_clip: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "fewest_shards", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but at least 1 is needed.")
-        for name in ("learning_rate", "hidden_learning_rate", "gradient_clip"):
+        for name in ("learning_rate", "hidden_learning_rate", "recorruption", "gradient_clip"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a finite number from 0 on is needed."
@@ -101,5 +105,6 @@ PAPER_TRAINING = TrainingConfig(
     patience=40,
     left_out=0.0,
     corruption=0.0,
+    recorruption=0.0,
     gradient_clip=3.53,
 )

@@ -18,6 +18,7 @@ from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._optimiser import OneCycle
 from hyperspy_cvae.training._outliers import outlyingness
+from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
@@ -170,6 +171,9 @@ class _Training:
         spectra = cube[weight > 0]
         if len(spectra) > _ENOUGH_SPECTRA:
             spectra = self.random.choice(spectra, _ENOUGH_SPECTRA, replace=False)
+        self.recorruption = (
+            Recorruption(spectra, config.recorruption, device) if config.recorruption else None
+        )
         floor = 0.05 * median
         spectra = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(spectra), floor)
@@ -246,8 +250,8 @@ class _Training:
             corners = self.random.integers(*self.corners, size=(config.batch_size, 2))
             flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
             intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
-            target = normalise(intensities)
-            shown = corrupt(intensities, self.random, config.corruption)
+            shown, target = self._pair(intensities, self.random)
+            shown = corrupt(shown, self.random, config.corruption)
             logits, mean, log_variance = self.network(shown)
             loss = cvae_loss(
                 target,
@@ -286,16 +290,24 @@ class _Training:
                 )
         return float(sums[0] / sums[1].clamp_min(1)), float(sums[2] / self.steps)
 
+    def _pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """What the network is shown, and the spectra of sum one that it is to return."""
+        total = intensities.sum(-1, keepdim=True)
+        shown, target = intensities, intensities
+        if self.recorruption:
+            shown, target = self.recorruption.pair(intensities, random)
+        return shown, target / torch.where(total > 0, total, 1)
+
     @torch.no_grad()
     def _excess(self, corners: np.ndarray) -> np.ndarray:
         """Cross-entropy above the entropy, in nats, of each spectrum of the shards."""
         self.network.eval()
         excess = []
+        random = np.random.default_rng(0)  # the same noise for every epoch, which are compared
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
             intensities, _, floor = self.shards.at(batch)
-            excess.append(
-                cross_entropy(normalise(intensities), self.network(intensities)[0]) - floor
-            )
+            shown, target = self._pair(intensities, random)
+            excess.append(cross_entropy(target, self.network(shown)[0]) - floor)
         return torch.cat(excess).cpu().numpy()
 
     def _held_out(self) -> float:

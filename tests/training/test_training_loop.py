@@ -127,6 +127,17 @@ def test_what_varies_in_the_bulk_is_learnt() -> None:
     assert _divergence(expected, _reconstruct(network, cube)) < 0.3 * _divergence(expected, mean)
 
 
+def test_noise_is_not_copied() -> None:
+    """Of one and the same spectrum everywhere a network has nothing to tell but noise."""
+    expected = _expected(24, 24, 0)
+    cube = _counts(expected, 1000)
+    errors = []
+    for strength in (0.0, 0.7):
+        network, _ = _train(cube, replace(SHORT, epochs=30, recorruption=strength, left_out=0.0))
+        errors.append(_divergence(expected, _reconstruct(network, cube)))
+    assert errors[1] < 0.3 * errors[0]
+
+
 def test_without_the_likelihood_weight_the_posterior_collapses() -> None:
     expected = _expected(16, 16, 0.15)
     cube = _counts(expected, 30_000)
@@ -220,7 +231,7 @@ def test_the_network_is_told_the_bulk_that_is_used(
 
 def test_history_is_the_excess_of_the_training_shards(cube: np.ndarray) -> None:
     """With a learning rate of zero, the network stays; its excess can be looked up."""
-    network, history = _train(cube, replace(BRIEF, **STILL, epochs=2))
+    network, history = _train(cube, replace(BRIEF, **STILL, epochs=2, recorruption=0.0))
     shards = torch.from_numpy(cube)
     blocks = torch.stack(
         [shards[r : r + 8, c : c + 8] for r in range(0, 9, 2) for c in range(0, 9, 2)]
