@@ -80,7 +80,7 @@ def whitened_residual(
 
 
 def misfit(
-    residual: NDArray[np.float32], width: float, judged: NDArray[np.bool_]
+    residual: NDArray[np.float32], radius: float, width: float, judged: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the mean square of residuals that were smoothed over pixels and energy.
 
@@ -94,15 +94,15 @@ def misfit(
     ----------
     residual
         In units of the noise, ``(rows, columns, energy)``; see :func:`whitened_residual`.
-    width
-        Standard deviation of the Gaussian over energy in channels; over pixels it is 1.
+    radius, width
+        Standard deviations of the Gaussian, in pixels and in channels.
     judged
         Pixels that say what is usual, ``(rows, columns)``.
     """
-    smooth = gaussian_filter(residual, (RADIUS, RADIUS, width))
-    smooth /= noise_gain(judged.shape, RADIUS)[..., np.newaxis]
+    smooth = gaussian_filter(residual, (radius, radius, width))
+    smooth /= noise_gain(judged.shape, radius)[..., np.newaxis]
     usual = median_abs_deviation(smooth[judged], axis=0, scale="normal")
     # The mean square of white noise after a Gaussian of width s is 1 / (2 sqrt(pi) s) per axis.
-    white = 1 / (4 * np.pi * RADIUS**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
+    white = 1 / (4 * np.pi * radius**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
     smooth /= np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)
     return np.square(smooth).mean(-1, dtype=np.float64)

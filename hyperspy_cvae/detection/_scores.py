@@ -30,7 +30,10 @@ QUANTITIES: dict[Score, str] = {
 # Widths of the Gaussian over energy in eV: noise is smoothed away, fine structure is not. They are
 # for ranges of a core-loss edge; in narrower ones, as of vibrations, structure is finer.
 _PCC_WIDTH = 0.75
-_WIDTHS = (1.5, 3.0)
+_FINE_WIDTH = 1.5
+# Pixels and eV over which residuals are smoothed: for anomalies that are small or have sharp rims,
+# and for those that are faint.
+_SCALES = ((1.5, _FINE_WIDTH), (2.5, 2 * _FINE_WIDTH))
 _EDGE_RANGE = 37.5
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -51,7 +54,7 @@ def score_spectra(
         The same after smoothing both over 1 pixel and 0.75 eV (a fiftieth of the energy range if
         that is less): noise counts less, and a small shift of a strong edge shows.
     ``"residual"``
-        Less the mean square of the residual in units of its noise, smoothed over 1 pixel and
+        Less the mean square of the residual in units of its noise, smoothed over 1.5 pixels and
         1.5 eV (a twenty-fifth of the range): a faint edge on a strong background shows.
     ``"combined"``
         All of them at once. Misfits :math:`T_k` of three kinds are brought to one scale, of median
@@ -63,8 +66,8 @@ def score_spectra(
 
         The misfits are 1 - PCC after smoothing, over what the noise alone would give where that is
         more than in the median spectrum, for thin places and vacuum are no anomalies by
-        themselves; and the mean square of the residual smoothed over 1.5 eV and over 3 eV (a
-        twelfth of the range).
+        themselves; and the mean square of the residual smoothed over 1.5 pixels and 1.5 eV, and
+        over 2.5 pixels and 3 eV (a twelfth of the range).
 
     Parameters
     ----------
@@ -123,14 +126,15 @@ def score_spectra(
         # Spectra of nothing add nothing where neighbours are smoothed over.
         kept = judged[..., None].astype(np.float32)
         measured, expected = measured * kept, expected * kept
-    channels_per_ev = energy_width(dispersion, measured.shape[2]) / _WIDTHS[0]
+    channels_per_ev = energy_width(dispersion, measured.shape[2]) / _FINE_WIDTH
     if score == "pcc":
         scores = pearson_correlation(measured, expected)
     elif score == "smoothed":
         scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
         residual, _ = whitened_residual(measured, expected, judged)
-        scores = -misfit(residual, _WIDTHS[0] * channels_per_ev, judged)
+        radius, width = _SCALES[0]
+        scores = -misfit(residual, radius, width * channels_per_ev, judged)
     else:
         scores = _combined(measured, expected, channels_per_ev, judged)
     return np.where(judged, scores, np.nan)
@@ -138,7 +142,7 @@ def score_spectra(
 
 def energy_width(dispersion: float, channels: int) -> float:
     """Return the standard deviation in channels of the Gaussian that spares fine structure."""
-    return _WIDTHS[0] * min(1.0, dispersion * channels / _EDGE_RANGE) / dispersion
+    return _FINE_WIDTH * min(1.0, dispersion * channels / _EDGE_RANGE) / dispersion
 
 
 def check_score(score: str) -> None:
@@ -157,7 +161,7 @@ def _combined(
     residual, _ = whitened_residual(measured, expected, judged)
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
-        *(misfit(residual, width * channels_per_ev, judged) for width in _WIDTHS),
+        *(misfit(residual, radius, width * channels_per_ev, judged) for radius, width in _SCALES),
     ]
     return -logsumexp([_standardised(each, judged) for each in misfits], axis=0)
 

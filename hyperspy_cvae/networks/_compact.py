@@ -50,9 +50,9 @@ class CompactConfig:
     """
 
     latent: int = 48
-    code: int = 3
-    contrast: int = 3
-    code_noise: float = 0.1
+    code: int = 4
+    contrast: int = 4
+    code_noise: float = 0.03
     drift: float = 0.01
     components: int = 24
     features: tuple[int, int, int] = (32, 64, 96)
