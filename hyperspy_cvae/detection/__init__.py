@@ -3,6 +3,7 @@
 from hyperspy_cvae.detection._automatic import bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._limit import smallest_shift
+from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
@@ -33,5 +34,6 @@ __all__ = [
     "pearson_correlation",
     "score_spectra",
     "smallest_shift",
+    "with_local_misfit",
     "without_rare_bulk",
 ]

@@ -4,9 +4,11 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 from scipy.special import logsumexp
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._misfit import (
     RADIUS,
     misfit,
@@ -35,6 +37,8 @@ _FINE_WIDTH = 1.5
 # and for those that are faint.
 _SCALES = ((1.5, _FINE_WIDTH), (2.5, 2 * _FINE_WIDTH))
 _EDGE_RANGE = 37.5
+_SUSPICIOUS = 3.0  # robust standard deviations of the score
+_AROUND = 2  # pixels
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -67,7 +71,9 @@ def score_spectra(
         The misfits are 1 - PCC after smoothing, over what the noise alone would give where that is
         more than in the median spectrum, for thin places and vacuum are no anomalies by
         themselves; and the mean square of the residual smoothed over 1.5 pixels and 1.5 eV, and
-        over 2.5 pixels and 3 eV (a twelfth of the range).
+        over 2.5 pixels and 3 eV (a twelfth of the range). All of this twice: the second time with
+        what the reconstruction misses over the neighbourhood added to it (see
+        :func:`with_local_misfit`), told by pixels that are less than 3 deviations deep.
 
     Parameters
     ----------
@@ -152,6 +158,21 @@ def check_score(score: str) -> None:
 
 
 def _combined(
+    measured: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    channels_per_ev: float,
+    judged: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    scores = _joined(measured, expected, channels_per_ev, judged)
+    depth = (np.median(scores[judged]) - scores) / max(
+        median_abs_deviation(scores[judged], scale="normal"), _TINY
+    )
+    suspicious = binary_dilation(depth > _SUSPICIOUS, iterations=_AROUND)
+    expected = with_local_misfit(measured, expected, judged & ~suspicious)
+    return _joined(measured, expected, channels_per_ev, judged)
+
+
+def _joined(
     measured: NDArray[np.float32],
     expected: NDArray[np.float32],
     channels_per_ev: float,
