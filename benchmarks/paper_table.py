@@ -8,10 +8,10 @@ Nothing here depends on the truth but the figures of merit.
 
     python benchmarks/paper_table.py --mode roll --seed 2025
 
-writes tables in JSON and reStructuredText, beside the published numbers, the maps of the
-correlation (``.npz``) and the paper's figures 2 to 5 into benchmarks/results. ``--network paper``
-takes the published network and training, which need a GPU. ``--quick`` runs the same on a small
-scan with little training, as a test that it runs.
+writes tables in JSON and reStructuredText, beside the published numbers, the maps of scores and of
+reconstructed counts (``.npz``) and the paper's figures 2 to 5 into benchmarks/results.
+``--network paper`` takes the published network and training, which need a GPU. ``--quick`` runs the
+same on a small scan with little training, as a test that it runs.
 """
 
 import argparse
@@ -118,16 +118,14 @@ def main() -> None:
 def draw(phantom, clean, models, maps, name) -> None:  # type: ignore[no-untyped-def]
     """Draw the figures of one shift, of what was fitted to the spectrum image judged."""
     counts = phantom.signal.data
-    cvae, pca = models["3D-CVAE"][0], models["PCA-4"][0]
-    pcc = [maps[f"{each}, fitted to itself, {DRAWN} eV, pcc"] for each in ("3D-CVAE", "PCA-4")]
+    both = [f"{each}, fitted to itself, {DRAWN:g} eV" for each in ("3D-CVAE", "PCA-4")]
+    pcc, sums = ([maps[f"{each}, {of}"] for each in both] for of in ("pcc", "sum"))
     column, row = phantom.signal.axes_manager.navigation_axes
     truth = np.asarray(phantom.truth.data, bool)
     figures = {
-        "2ab": sums_and_reconstructions(
-            counts.sum(-1), cvae.reconstruct(counts).sum(-1), pca.reconstruct(counts).sum(-1)
-        ),
+        "2ab": sums_and_reconstructions(counts.sum(-1), *sums),
         "2cd_3": scores_and_histograms(*pcc, truth, (row.scale, column.scale), column.units),
-        "5": latent_similarity(similarity(cvae, clean.signal.data, counts)),
+        "5": latent_similarity(similarity(models["3D-CVAE"][0], clean.signal.data, counts)),
     }
     for number, drawn in figures.items():
         drawn.savefig(f"{name}_figure_{number}.png", dpi=150)
@@ -162,6 +160,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
         spectra = bound if model is None else model.reconstruct(cube)
         reconstructed = time.perf_counter() - start
         shift = (phantom.description["anomaly"] or {"shift": 0.0})["shift"]
+        maps[f"{name}, fitted to {fitted_to}, {shift:g} eV, sum"] = spectra.sum(-1)
         for score in SCORES:
             start = time.perf_counter()
             scores = score_spectra(cube[..., window], spectra[..., window], score, DISPERSION)

@@ -164,10 +164,8 @@ def _combined(
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     scores = _joined(measured, expected, channels_per_ev, judged)
-    depth = (np.median(scores[judged]) - scores) / max(
-        median_abs_deviation(scores[judged], scale="normal"), _TINY
-    )
-    suspicious = binary_dilation(depth > _SUSPICIOUS, iterations=_AROUND)
+    suspicious = _standardised(-scores, judged) > _SUSPICIOUS
+    suspicious = binary_dilation(suspicious, iterations=_AROUND)
     expected = with_local_misfit(measured, expected, judged & ~suspicious)
     return _joined(measured, expected, channels_per_ev, judged)
 
@@ -184,7 +182,8 @@ def _joined(
         _beyond_noise(correlation, measured, expected, judged),
         *(misfit(residual, radius, width * channels_per_ev, judged) for radius, width in _SCALES),
     ]
-    return -logsumexp([_standardised(each, judged) for each in misfits], axis=0)
+    roots = [np.cbrt(np.nan_to_num(each)) for each in misfits]
+    return -logsumexp([_standardised(root, judged) for root in roots], axis=0)
 
 
 def _beyond_noise(
@@ -208,7 +207,6 @@ def _beyond_noise(
     return (1 - correlation) / np.maximum(by_noise, max(np.median(by_noise[judged]), _TINY))
 
 
-def _standardised(misfits: NDArray[np.float64], judged: NDArray[np.bool_]) -> NDArray[np.float64]:
-    root = np.cbrt(np.nan_to_num(misfits))
-    deviation = median_abs_deviation(root[judged], scale="normal")
-    return (root - np.median(root[judged])) / max(deviation, _TINY)
+def _standardised(values: NDArray[np.float64], judged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    deviation = median_abs_deviation(values[judged], scale="normal")
+    return (values - np.median(values[judged])) / max(deviation, _TINY)

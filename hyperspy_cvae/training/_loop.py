@@ -67,10 +67,10 @@ class _Shards:
         ]
 
 
-def normalise(intensities: Tensor) -> Tensor:
-    """Spectra with a sum of one; those without counts stay as they are, and weigh nothing."""
-    total = intensities.sum(-1, keepdim=True)
-    return intensities / torch.where(total > 0, total, 1)
+def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
+    """Spectra over their sum, or that of others; without counts they stay, and weigh nothing."""
+    total = (spectra if of is None else of).sum(-1, keepdim=True)
+    return spectra / torch.where(total > 0, total, 1)
 
 
 def spectrum_weights(cube: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, float]:
@@ -292,11 +292,10 @@ class _Training:
 
     def _pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """What the network is shown, and the spectra of sum one that it is to return."""
-        total = intensities.sum(-1, keepdim=True)
-        shown, target = intensities, intensities
-        if self.recorruption:
-            shown, target = self.recorruption.pair(intensities, random)
-        return shown, target / torch.where(total > 0, total, 1)
+        if not self.recorruption:
+            return intensities, normalise(intensities)
+        shown, target = self.recorruption.pair(intensities, random)
+        return shown, normalise(target, of=intensities)
 
     @torch.no_grad()
     def _excess(self, corners: np.ndarray) -> np.ndarray:
