@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, l
 from hyperspy_cvae.crossband import DARKEST, CrossBand
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
-from hyperspy_cvae.shards import energy_bands, fine_width
+from hyperspy_cvae.shards import binned, energy_bands, fine_width
 
 _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
@@ -74,9 +74,9 @@ def without_rare_bulk(
     if not count:
         return mask, threshold
     width = fine_width(cube.shape[2])
-    coarse = _binned(cube, width)
+    coarse = binned(cube, width)
     smooth = gaussian_filter(coarse, (_RADIUS, _RADIUS, 0))
-    compared = _binned(channels.astype(np.float32), width) > width / 2
+    compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(coarse.shape[2]) > 0
     residual, _ = whitened_residual(cube[..., channels], expected, judged)
     faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
@@ -86,7 +86,7 @@ def without_rare_bulk(
         region = labels == number
         mean = np.zeros(cube.shape[2], np.float32)
         mean[channels] = residual[region].mean(0)
-        band = int(np.argmax(bands @ np.square(_binned(mean, width))))
+        band = int(np.argmax(bands @ np.square(binned(mean, width))))
         if band not in checks:
             known = judged & (coarse[..., ~bands[band]].sum(-1) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
@@ -173,9 +173,3 @@ class _Check:
         counts = max(float(measured.sum()), least)
         misfit = np.linalg.norm(deviation[self.compared]) / np.sqrt(counts)
         return float(misfit), float(trusted.mean())
-
-
-def _binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    whole = values.shape[-1] // width * width
-    sums: NDArray[np.float32] = values[..., :whole].reshape(*values.shape[:-1], -1, width).sum(-1)
-    return sums

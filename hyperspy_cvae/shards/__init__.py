@@ -1,7 +1,16 @@
 """Windows over any scan, blending them back, and bands of the energy axis."""
 
-from hyperspy_cvae.shards._bands import energy_bands, fine_width
+from hyperspy_cvae.shards._bands import binned, energy_bands, fine_width
 from hyperspy_cvae.shards._blend import blend, window
 from hyperspy_cvae.shards._grid import reflected, shard_size, starts
 
-__all__ = ["blend", "energy_bands", "fine_width", "reflected", "shard_size", "starts", "window"]
+__all__ = [
+    "binned",
+    "blend",
+    "energy_bands",
+    "fine_width",
+    "reflected",
+    "shard_size",
+    "starts",
+    "window",
+]

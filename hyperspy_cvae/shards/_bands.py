@@ -18,6 +18,19 @@ def fine_width(channels: int) -> int:
     return max(1, round(channels / _FINE))
 
 
+def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Return sums over ``width`` channels, ``(..., energy // width)``, without those left over.
+
+    Examples
+    --------
+    >>> binned(np.arange(7, dtype=np.float32), 3)
+    array([ 3., 12.], dtype=float32)
+    """
+    whole = values.shape[-1] // width * width
+    sums: NDArray[np.float32] = values[..., :whole].reshape(*values.shape[:-1], -1, width).sum(-1)
+    return sums
+
+
 def energy_bands(channels: int) -> NDArray[np.float32]:
     """Return overlapping bands of the energy axis, ``(bands, energy)``.
 
