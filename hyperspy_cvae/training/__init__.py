@@ -5,13 +5,14 @@ from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cost
 from hyperspy_cvae.training._loop import History, train
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
-from hyperspy_cvae.training._outliers import outlyingness
+from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption, noise_of_spectra
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 __all__ = [
     "PAPER_TRAINING",
     "History",
+    "Outliers",
     "Recorruption",
     "TrainingConfig",
     "TrainingError",
@@ -25,6 +26,5 @@ __all__ = [
     "held_out_tiles",
     "kl_divergence",
     "noise_of_spectra",
-    "outlyingness",
     "train",
 ]

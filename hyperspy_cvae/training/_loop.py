@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.networks import CVAENetwork
-from hyperspy_cvae.shards import fine_width, reflected, starts
+from hyperspy_cvae.shards import binned, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._optimiser import OneCycle
-from hyperspy_cvae.training._outliers import outlyingness
+from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._tiles import held_out_tiles
 
@@ -184,6 +184,9 @@ class _Training:
         for tile in self.tiles:
             self.training_weight[tile.region] = 0
         self.shards = _Shards(cube, self.training_weight, shape, device)
+        if config.left_out:
+            coarse = binned(cube, fine_width(cube.shape[2]))
+            self.outliers = Outliers(coarse, self.training_weight > 0)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -325,21 +328,16 @@ class _Training:
         """Give no weight to the spectra that the network finds foreign."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
-        channels = self.shards.cube.shape[2]
-        width = fine_width(channels)
-        shape = (*self.weight.shape, channels // width)
-        measured, expected = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        width = fine_width(self.shards.cube.shape[2])
+        expected = np.empty_like(self.outliers.smooth)
         self.network.eval()
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
             intensities, _, _ = self.shards.at(batch)
             spectra = torch.softmax(self.network(intensities)[0], -1)
             spectra *= intensities.sum(-1, keepdim=True)
-            for whole, shards in ((measured, intensities), (expected, spectra)):
-                coarse = shards[..., : shape[2] * width].unflatten(-1, (-1, width)).sum(-1)
-                for corner, shard in zip(batch.tolist(), coarse.cpu().numpy(), strict=True):
-                    pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
-                    whole[np.ix_(*pixels)] = shard
-        used = self.training_weight > 0
-        far = outlyingness(measured, expected, used)
-        limit = max(_FOREIGN, np.quantile(far[used], 1 - self.config.left_out))
+            for corner, shard in zip(batch.tolist(), spectra.cpu().numpy(), strict=True):
+                pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
+                expected[np.ix_(*pixels)] = binned(shard, width)
+        far = self.outliers.far_from(expected)
+        limit = max(_FOREIGN, np.quantile(far[self.outliers.use], 1 - self.config.left_out))
         self.shards.weight = torch.from_numpy(np.where(far > limit, 0, self.training_weight))

@@ -5,32 +5,34 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.crossband import by_regression
 from hyperspy_cvae.shards import energy_bands
 from hyperspy_cvae.smoothing import noise_gain
 
 _RADIUS = 1.5  # pixels
 _FAINTEST = 0.05  # of the mean spectrum
+_REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def outlyingness(
-    measured: NDArray[np.float32], expected: NDArray[np.float32], use: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    r"""Return how far spectra are from what a network makes of them, beside the others of the scan.
+class Outliers:
+    r"""How far the spectra of a scan are from what is expected, beside the others of the scan.
 
-    Residuals are divided by the root of what is expected, as noise of counts is, smoothed over
-    pixels, and brought to unit deviation in every channel. In each of the overlapping bands of
-    :func:`hyperspy_cvae.shards.energy_bands`, the cube root of their mean square is in robust
-    standard deviations above its median; the largest of the bands counts. So a spectrum that does
-    not fit in one edge is farther out than one that fits a little worse everywhere, as the bulk
-    does that is rare.
+    Residuals of the spectra, smoothed over pixels, are divided by the root of what is expected, as
+    noise of counts is, and brought to unit deviation in every channel. In each of the overlapping
+    bands of :func:`hyperspy_cvae.shards.energy_bands`, the cube root of their mean square is in
+    robust standard deviations above its median: d.
+
+    A spectrum is as far as the lesser of two, in the band where that is largest: :math:`d` from
+    what a network makes of it, and 1.6 times the :math:`d` from what the rest of the spectrum lets
+    expect in that band (:func:`hyperspy_cvae.crossband.by_regression`). So bulk that is rare, which
+    a half-trained network does not know, is not far: its energies belong together as those of the
+    other bulk do. An anomaly's do not.
 
     Parameters
     ----------
     measured
         Intensities ``(rows, columns, energy)``, in channels as wide as fine structure.
-    expected
-        The network's, of the same shape.
     use
         Spectra that say what is usual, boolean ``(rows, columns)``; not none.
 
@@ -40,18 +42,43 @@ def outlyingness(
     >>> expected = np.full((30, 30, 40), 50, np.float32)
     >>> measured = rng.poisson(expected).astype(np.float32)
     >>> measured[10:14, 10:14, 30:34] += 15
-    >>> far = outlyingness(measured, expected, np.ones((30, 30), bool))
+    >>> far = Outliers(measured, np.ones((30, 30), bool)).far_from(expected)
     >>> bool(far[10:14, 10:14].mean() > np.quantile(far, 0.98))
     True
     """
-    faintest = _FAINTEST * np.abs(expected[use]).mean(0) + _TINY
-    residual = (measured - expected) / np.sqrt(np.maximum(expected, faintest))
-    smooth = gaussian_filter(residual, (_RADIUS, _RADIUS, 0))
-    smooth /= noise_gain(use.shape, _RADIUS)[..., np.newaxis]
-    smooth /= median_abs_deviation(smooth[use], axis=0, scale="normal") + _TINY
-    farthest = np.full(use.shape, -np.inf)
-    for band in energy_bands(smooth.shape[2]):
-        misfit = np.cbrt(np.square(smooth) @ (band / band.sum()))
-        spread = median_abs_deviation(misfit[use], scale="normal") + _TINY
-        farthest = np.maximum(farthest, (misfit - np.median(misfit[use])) / spread)
-    return farthest
+
+    def __init__(self, measured: NDArray[np.float32], use: NDArray[np.bool_]) -> None:
+        self.use = use
+        self.bands = energy_bands(measured.shape[2])
+        self.smooth = gaussian_filter(measured, (_RADIUS, _RADIUS, 0))
+        self.by_rest = np.full((len(self.bands), *use.shape), np.inf)
+        for band, far in zip(self.bands, self.by_rest, strict=True):
+            if not (hidden := band > 0).all():
+                far[:] = _REST * self._far(by_regression(self.smooth, _RADIUS, hidden, use), band)
+
+    def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how far every spectrum is, ``(rows, columns)``.
+
+        Parameters
+        ----------
+        expected
+            What a network makes of the spectra, of the same shape.
+        """
+        smooth = gaussian_filter(expected, (_RADIUS, _RADIUS, 0))
+        farthest = np.full(self.use.shape, -np.inf)
+        for band, by_rest in zip(self.bands, self.by_rest, strict=True):
+            by_network = self._far(smooth[..., band > 0], band)
+            farthest = np.maximum(farthest, np.minimum(by_network, by_rest))
+        return farthest
+
+    def _far(self, expected: NDArray[np.float32], band: NDArray[np.float32]) -> NDArray[np.float64]:
+        inside = band > 0
+        faintest = _FAINTEST * np.abs(expected[self.use]).mean(0) + _TINY
+        residual = self.smooth[..., inside] - expected
+        residual /= np.sqrt(np.maximum(expected, faintest))
+        residual /= noise_gain(self.use.shape, _RADIUS)[..., np.newaxis]
+        residual /= median_abs_deviation(residual[self.use], axis=0, scale="normal") + _TINY
+        misfit = np.cbrt(np.square(residual) @ (band[inside] / band.sum()))
+        spread = median_abs_deviation(misfit[self.use], scale="normal") + _TINY
+        far: NDArray[np.float64] = (misfit - np.median(misfit[self.use])) / spread
+        return far

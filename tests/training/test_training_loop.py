@@ -120,11 +120,15 @@ class _Watch:
 
 def test_what_varies_in_the_bulk_is_learnt() -> None:
     expected = _expected(16, 16, 0.15)
-    cube = _counts(expected, 30_000)
-    network, history = _train(cube, replace(SHORT, epochs=25))
-    mean = cube.sum((0, 1), dtype=float) / cube.sum(dtype=float)
-    assert history.divergence[-1] > 3
-    assert _divergence(expected, _reconstruct(network, cube)) < 0.3 * _divergence(expected, mean)
+    shares = []
+    for seed in range(3):
+        cube = _counts(expected, 30_000, seed)
+        network, history = _train(cube, replace(SHORT, epochs=25), seed=seed)
+        mean = cube.sum((0, 1), dtype=float) / cube.sum(dtype=float)
+        assert history.divergence[-1] > 3
+        found = _divergence(expected, _reconstruct(network, cube))
+        shares.append(found / _divergence(expected, mean))
+    assert np.mean(shares) < 0.25
 
 
 def test_noise_is_not_copied() -> None:
