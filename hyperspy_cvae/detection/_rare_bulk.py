@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, label
 
-from hyperspy_cvae.crossband import DARKEST, CrossBand
+from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, energy_bands, fine_width
@@ -16,7 +16,7 @@ _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
 _LARGEST_PATCH = 6.0  # pixels
-_QUANTILE, _TIMES = 0.9, 1.2
+_QUANTILE = 0.9
 _FEWEST_OTHERS = 0.25  # of the channels
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
@@ -37,16 +37,17 @@ def without_rare_bulk(
     edge can be told from the others, by the pixels that are alike there. Of an anomaly it cannot.
 
     For each region the band of energies is hidden where its residual is largest, and expected from
-    the others (see :class:`hyperspy_cvae.crossband.CrossBand`), by the pixels that are not within 3
-    pixels of any region. So it is for 60 patches of bulk of the same size. The misfit of a region
-    or a patch is
+    the others by the pixels that are not within 3 pixels of any region: by neighbours
+    (:class:`hyperspy_cvae.crossband.CrossBand`), and by a regression over the whole scan
+    (:func:`hyperspy_cvae.crossband.by_regression`), which knows less but goes on beyond what is
+    usual. So it is for 60 patches of bulk of the same size. The misfit of a region or a patch is
 
     .. math:: D^2 = \sum_e \frac{(\bar x_e - \bar b_e)^2}{\bar b_e} \Big/ \sum_e \bar x_e
 
     with the mean :math:`\bar x_e` of what was measured and that of what is expected,
-    :math:`\bar b_e`. A region is explained if its :math:`D` is at most 1.2 times what a tenth of
-    the patches exceed. It is not if hardly any pixel is like it in the other energies, or if these
-    are less than a quarter of the channels.
+    :math:`\bar b_e`. A region is explained if by either of both its :math:`D` is no more than what
+    a tenth of the patches exceed. It is not if hardly any pixel is like it in the other energies,
+    or if these are less than a quarter of the channels.
 
     Parameters
     ----------
@@ -131,24 +132,31 @@ class _Check:
         # What is alike but anomalous itself, as the same particle elsewhere, is no witness.
         self.bulk = known & ~binary_dilation(mask, iterations=_MARGIN)
         self.smooth = smooth
-        self.usual: dict[int, float] = {}
+        self.usual: dict[int, NDArray[np.float64]] = {}
 
     def explains(self, region: NDArray[np.bool_]) -> bool:
         region = region & self.known
         others = (~self.hidden).mean() >= _FEWEST_OTHERS and self.compared.any()
         if not (others and region.any() and np.count_nonzero(self.bulk) >= _FEWEST_PIXELS):
             return False
-        deviation, trust = self._deviation(region)
+        misfits, trust = self._misfits(region)
         if trust < _LEAST_TRUST:
             return False
         radius = np.clip(np.sqrt(np.count_nonzero(region) / np.pi), 1.5, _LARGEST_PATCH)
-        return deviation <= _TIMES * self._usual(round(2 * radius))
+        return bool(np.any(misfits <= self._usual(round(2 * radius))))
 
     @cached_property
     def crossband(self) -> CrossBand:
         return CrossBand(self.coarse, self.smooth, self.hidden, self.bulk)
 
-    def _usual(self, width: int) -> float:
+    @cached_property
+    def regression(self) -> NDArray[np.float32]:
+        """Hidden channels over the sum of the others, ``(rows, columns, hidden)``."""
+        shares = by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
+        shares /= np.where(self.known, self.smooth[..., ~self.hidden].sum(-1), 1)[..., np.newaxis]
+        return shares
+
+    def _usual(self, width: int) -> NDArray[np.float64]:
         if width not in self.usual:
             random = np.random.default_rng(0)
             centres = random.choice(np.argwhere(self.bulk), _PATCHES, replace=False)
@@ -156,20 +164,24 @@ class _Check:
             found = []
             for centre in centres:
                 near = np.hypot(*(grid - centre[:, None, None])) <= width / 2
-                deviation, trust = self._deviation(near & self.bulk)
+                misfits, trust = self._misfits(near & self.bulk)
                 if trust >= _LEAST_TRUST:
-                    found.append(deviation)
-            self.usual[width] = float(np.quantile(found, _QUANTILE)) if found else 0.0
+                    found.append(misfits)
+            self.usual[width] = np.quantile(found, _QUANTILE, axis=0) if found else np.zeros(2)
         return self.usual[width]
 
-    def _deviation(self, region: NDArray[np.bool_]) -> tuple[float, float]:
+    def _misfits(self, region: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+        """Return D by neighbours and by regression, and how far the neighbours are trusted."""
         donors = self.bulk & ~binary_dilation(region, iterations=_MARGIN)
-        shares, trusted = self.crossband.expected(region, donors)
+        by_neighbours, trusted = self.crossband.expected(region, donors)
         spectra = self.coarse[region]
-        bulk = (shares * spectra[:, ~self.hidden].sum(1, keepdims=True)).mean(0)
+        others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
-        least = max(1e-3 * float(np.abs(bulk).mean()), float(np.finfo(np.float32).tiny))
-        deviation = gaussian_filter1d((measured - bulk) / np.sqrt(np.maximum(bulk, least)), 0.7)
-        counts = max(float(measured.sum()), least)
-        misfit = np.linalg.norm(deviation[self.compared]) / np.sqrt(counts)
-        return float(misfit), float(trusted.mean())
+        misfits = []
+        for shares in (by_neighbours, self.regression[region]):
+            bulk = (shares * others).mean(0)
+            least = max(1e-3 * float(np.abs(bulk).mean()), float(np.finfo(np.float32).tiny))
+            deviation = gaussian_filter1d((measured - bulk) / np.sqrt(np.maximum(bulk, least)), 0.7)
+            counts = max(float(measured.sum()), least)
+            misfits.append(np.linalg.norm(deviation[self.compared]) / np.sqrt(counts))
+        return np.array(misfits), float(trusted.mean())

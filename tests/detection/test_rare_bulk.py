@@ -29,7 +29,7 @@ def counts(spectra: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.random.default_rng(4).poisson(spectra).astype(np.float32)
 
 
-RARE, FOREIGN = disc(20, 40, 8), disc(40, 20)
+RARE, FOREIGN = disc(20, 40, 6), disc(40, 20)
 
 
 @pytest.fixture
