@@ -1,4 +1,4 @@
-"""What the rest of a spectrum lets expect in a band of energies, told by pixels that are alike."""
+"""What the rest of a spectrum lets expect in a band of energies, told by the other pixels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class CrossBand:
         self._places = _places(smooth[..., ~hidden])
         pool = self._places[usual]
         number = min(_NEIGHBOURS, len(pool) - 1)
-        sample = pool[:: -(-len(pool) // _ENOUGH_PIXELS)]
+        sample = pool[_some(len(pool), _ENOUGH_PIXELS)]
         nearest = _nearest(pool, sample, number + 1)[:, 1:]
         unlikeness = _unlikeness(pool[nearest] - sample[:, np.newaxis])
         self._usual = max(float(np.quantile(unlikeness, 0.95)), float(np.finfo(np.float32).tiny))
@@ -108,14 +108,14 @@ def by_regression(
     hidden: NDArray[np.bool_],
     usual: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return what the other channels of every spectrum let expect in the hidden ones.
+    """Return the hidden channels over the sum of the others, ``(rows, columns, hidden)``.
 
-    The hidden channels over the sum of the others are a quadratic function of the principal
-    components of the others, the same for the whole scan, fitted to the usual spectra (ridge
-    regression), then again without the tenth of them that fits worst. Unlike neighbours
-    (:class:`CrossBand`) it goes on beyond what is usual. There are ten components, or as many as
-    leave ten independent spectra to each term of the function: fewer in scans of less than 140 x
-    140 pixels, and none in those of less than 30 x 30, where the mean is expected.
+    They are a quadratic function of the principal components of the others, the same for the whole
+    scan, fitted to the usual spectra (ridge regression), then again without the tenth of them that
+    fits worst. Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual. There are
+    ten components, or as many as leave ten independent spectra to each term of the function. With
+    a radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
+    mean is returned.
 
     Parameters
     ----------
@@ -124,55 +124,60 @@ def by_regression(
     radius
         Its standard deviation in pixels.
     hidden
-        Channels that are expected from the others, boolean ``(energy,)``; not all of them.
+        Channels that are expected from the others, boolean ``(energy,)``; some, not all.
     usual
-        Spectra to which the function is fitted, boolean ``(rows, columns)``; at least two.
-
-    Returns
-    -------
-    numpy.ndarray
-        The hidden channels, ``(rows, columns, hidden)``.
+        Spectra to which the function is fitted, boolean ``(rows, columns)``; those with less than 5
+        % of the mean sum do not count. Without any, zeros are returned.
 
     Examples
     --------
-    One line moves with the other, but for a pixel:
+    One line moves with the other, but for a few pixels:
 
+    >>> from scipy.ndimage import gaussian_filter
     >>> energies, strain = np.arange(40.0), np.linspace(-1, 1, 6400).reshape(80, 80, 1)
     >>> spectra = 1 + np.exp(-((energies - 10 - strain) ** 2) / 8)
     >>> spectra += np.exp(-((energies - 30 - strain) ** 2) / 8)
-    >>> spectra[20, 5, 20:] = spectra[5, 5, 20:]
-    >>> found = by_regression(spectra, 1.5, energies >= 20, np.ones((80, 80), bool))
-    >>> misfit = abs(spectra[..., 20:] - found).max(-1)
-    >>> bool(misfit[20, 5] > 20 * np.quantile(misfit, 0.99))
+    >>> spectra[40:44, 5:9, 20:] = spectra[20:24, 5:9, 20:]
+    >>> spectra, hidden = gaussian_filter(spectra, (1.5, 1.5, 0)), energies >= 20
+    >>> found = by_regression(spectra, 1.5, hidden, np.ones((80, 80), bool))
+    >>> measured = spectra[..., hidden] / spectra[..., ~hidden].sum(-1, keepdims=True)
+    >>> misfit = abs(measured - found).max(-1)
+    >>> bool(misfit[41:43, 6:8].min() > 20 * np.quantile(misfit, 0.98))
     True
     """
     others = spectra[..., ~hidden]
-    sums = others.sum(-1, keepdims=True)
-    total = np.maximum(sums, DARKEST * np.abs(sums).mean() + np.finfo(np.float32).tiny)
-    known = (others / total).reshape(-1, others.shape[2])
-    shares = (spectra[..., hidden] / total).reshape(len(known), -1)
-    bright = np.maximum(sums, 0)
-    chosen = np.flatnonzero(usual)
-    most_terms = len(chosen) / (4 * np.pi * radius**2) / _SPECTRA_PER_TERM
+    total = others.sum(-1, keepdims=True)
+    floor = DARKEST * np.abs(total).mean() + np.finfo(np.float32).tiny
+    chosen = np.flatnonzero(usual & (total[..., 0] > floor))
+    total = np.maximum(total, floor)
+    shares = (spectra[..., hidden] / total).reshape(usual.size, -1)
+    if not chosen.size:
+        return np.zeros((*usual.shape, shares.shape[1]), np.float32)
+    most_terms = len(chosen) / max(1.0, 4 * np.pi * radius**2) / _SPECTRA_PER_TERM
     components = int(np.sqrt(2 * most_terms + 0.25) - 1.5)  # n have (n + 1) (n + 2) / 2 terms
-    chosen = chosen[:: -(-len(chosen) // _ENOUGH_FOR_REGRESSION)]
+    # The known ones sum to one.
+    components = min(components, _REGRESSORS, others.shape[2] - 1)
+    chosen = chosen[_some(len(chosen), _ENOUGH_FOR_REGRESSION)]
     if components < 1:
-        return (shares[chosen].mean(0) * bright).astype(np.float32)
+        return np.broadcast_to(shares[chosen].mean(0), (*usual.shape, shares.shape[1]))
+    known = (others / total).reshape(usual.size, -1)
     mean = known[chosen].mean(0)
-    known /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean() + np.finfo(np.float32).tiny))
-    pca = PCA(
-        min(components, _REGRESSORS, known.shape[1]), whiten=True, svd_solver="covariance_eigh"
-    )
+    known /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
+    pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
     with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
         pca.fit(known[chosen].astype(np.float64))
-    terms = PolynomialFeatures(2).fit_transform(pca.transform(known))
+    terms = PolynomialFeatures(2, include_bias=False).fit_transform(pca.transform(known))
     ridge = Ridge(_SHRINKAGE * len(chosen)).fit(terms[chosen], shares[chosen])
     misfit = np.square(shares[chosen] - ridge.predict(terms[chosen])).sum(1)
     misfit *= total.ravel()[chosen]
     fitting = chosen[misfit <= np.quantile(misfit, _FITTING)]
-    ridge.fit(terms[fitting], shares[fitting])
-    found = np.maximum(ridge.predict(terms), 0).reshape(*usual.shape, -1) * bright
-    return found.astype(np.float32)
+    found = ridge.fit(terms[fitting], shares[fitting]).predict(terms)
+    return np.maximum(found, 0).reshape(*usual.shape, -1).astype(np.float32)
+
+
+def _some(count: int, number: int) -> NDArray[np.int64]:
+    """Return the indices of ``number`` of ``count`` at random, or of all."""
+    return np.random.default_rng(0).permutation(count)[:number]
 
 
 def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -183,7 +188,7 @@ def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     flat = flat.reshape(-1, spectra.shape[2])
     mean = flat.mean(0)
     flat /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
-    chosen = flat[:: -(-len(flat) // _ENOUGH_SPECTRA)]
+    chosen = flat[_some(len(flat), _ENOUGH_SPECTRA)]
     components = min(_COMPONENTS, len(chosen), chosen.shape[1] - 1)
     pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen)
     unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)

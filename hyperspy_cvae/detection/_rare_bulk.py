@@ -16,8 +16,7 @@ _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
 _LARGEST_PATCH = 6.0  # pixels
-_QUANTILE = 0.9
-_FEWEST_OTHERS = 0.25  # of the channels
+_QUANTILE, _TIMES = 0.9, 1.2
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
 
@@ -45,9 +44,9 @@ def without_rare_bulk(
     .. math:: D^2 = \sum_e \frac{(\bar x_e - \bar b_e)^2}{\bar b_e} \Big/ \sum_e \bar x_e
 
     with the mean :math:`\bar x_e` of what was measured and that of what is expected,
-    :math:`\bar b_e`. A region is explained if by either of both its :math:`D` is no more than what
-    a tenth of the patches exceed. It is not if hardly any pixel is like it in the other energies,
-    or if these are less than a quarter of the channels.
+    :math:`\bar b_e`; of both the lesser counts. A region is explained if its :math:`D` is at most
+    1.2 times what a tenth of the patches exceed. It is not if hardly any pixel is like it in the
+    other energies, or if there are none.
 
     Parameters
     ----------
@@ -132,18 +131,18 @@ class _Check:
         # What is alike but anomalous itself, as the same particle elsewhere, is no witness.
         self.bulk = known & ~binary_dilation(mask, iterations=_MARGIN)
         self.smooth = smooth
-        self.usual: dict[int, NDArray[np.float64]] = {}
+        self.usual: dict[int, float] = {}
 
     def explains(self, region: NDArray[np.bool_]) -> bool:
         region = region & self.known
-        others = (~self.hidden).mean() >= _FEWEST_OTHERS and self.compared.any()
+        others = not self.hidden.all() and self.compared.any()
         if not (others and region.any() and np.count_nonzero(self.bulk) >= _FEWEST_PIXELS):
             return False
-        misfits, trust = self._misfits(region)
+        misfit, trust = self._misfit(region)
         if trust < _LEAST_TRUST:
             return False
         radius = np.clip(np.sqrt(np.count_nonzero(region) / np.pi), 1.5, _LARGEST_PATCH)
-        return bool(np.any(misfits <= self._usual(round(2 * radius))))
+        return misfit <= _TIMES * self._usual(round(2 * radius))
 
     @cached_property
     def crossband(self) -> CrossBand:
@@ -151,12 +150,9 @@ class _Check:
 
     @cached_property
     def regression(self) -> NDArray[np.float32]:
-        """Hidden channels over the sum of the others, ``(rows, columns, hidden)``."""
-        shares = by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
-        shares /= np.where(self.known, self.smooth[..., ~self.hidden].sum(-1), 1)[..., np.newaxis]
-        return shares
+        return by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
 
-    def _usual(self, width: int) -> NDArray[np.float64]:
+    def _usual(self, width: int) -> float:
         if width not in self.usual:
             random = np.random.default_rng(0)
             centres = random.choice(np.argwhere(self.bulk), _PATCHES, replace=False)
@@ -164,14 +160,14 @@ class _Check:
             found = []
             for centre in centres:
                 near = np.hypot(*(grid - centre[:, None, None])) <= width / 2
-                misfits, trust = self._misfits(near & self.bulk)
+                misfit, trust = self._misfit(near & self.bulk)
                 if trust >= _LEAST_TRUST:
-                    found.append(misfits)
-            self.usual[width] = np.quantile(found, _QUANTILE, axis=0) if found else np.zeros(2)
+                    found.append(misfit)
+            self.usual[width] = float(np.quantile(found, _QUANTILE)) if found else 0.0
         return self.usual[width]
 
-    def _misfits(self, region: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-        """Return D by neighbours and by regression, and how far the neighbours are trusted."""
+    def _misfit(self, region: NDArray[np.bool_]) -> tuple[float, float]:
+        """Return D, the lesser of both, and how far the neighbours are trusted."""
         donors = self.bulk & ~binary_dilation(region, iterations=_MARGIN)
         by_neighbours, trusted = self.crossband.expected(region, donors)
         spectra = self.coarse[region]
@@ -184,4 +180,4 @@ class _Check:
             deviation = gaussian_filter1d((measured - bulk) / np.sqrt(np.maximum(bulk, least)), 0.7)
             counts = max(float(measured.sum()), least)
             misfits.append(np.linalg.norm(deviation[self.compared]) / np.sqrt(counts))
-        return np.array(misfits), float(trusted.mean())
+        return float(min(misfits)), float(trusted.mean())

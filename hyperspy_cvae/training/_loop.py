@@ -335,9 +335,10 @@ class _Training:
             intensities, _, _ = self.shards.at(batch)
             spectra = torch.softmax(self.network(intensities)[0], -1)
             spectra *= intensities.sum(-1, keepdim=True)
-            for corner, shard in zip(batch.tolist(), spectra.cpu().numpy(), strict=True):
+            coarse = spectra[..., : expected.shape[2] * width].unflatten(-1, (-1, width)).sum(-1)
+            for corner, shard in zip(batch.tolist(), coarse.cpu().numpy(), strict=True):
                 pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
-                expected[np.ix_(*pixels)] = binned(shard, width)
+                expected[np.ix_(*pixels)] = shard
         far = self.outliers.far_from(expected)
         limit = max(_FOREIGN, np.quantile(far[self.outliers.use], 1 - self.config.left_out))
         self.shards.weight = torch.from_numpy(np.where(far > limit, 0, self.training_weight))

@@ -21,7 +21,7 @@ class Outliers:
     Residuals of the spectra, smoothed over pixels, are divided by the root of what is expected, as
     noise of counts is, and brought to unit deviation in every channel. In each of the overlapping
     bands of :func:`hyperspy_cvae.shards.energy_bands`, the cube root of their mean square is in
-    robust standard deviations above its median: d.
+    robust standard deviations above its median: :math:`d`.
 
     A spectrum is as far as the lesser of two, in the band where that is largest: :math:`d` from
     what a network makes of it, and 1.6 times the :math:`d` from what the rest of the spectrum lets
@@ -54,15 +54,22 @@ class Outliers:
         self.by_rest = np.full((len(self.bands), *use.shape), np.inf)
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
-                far[:] = _REST * self._far(by_regression(self.smooth, _RADIUS, hidden, use), band)
+                others = np.maximum(self.smooth[..., ~hidden].sum(-1, keepdims=True), 0)
+                expected = others * by_regression(self.smooth, _RADIUS, hidden, use)
+                far[:] = _REST * self._far(expected, band)
 
     def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return how far every spectrum is, ``(rows, columns)``.
+        """Return how far every spectrum is.
 
         Parameters
         ----------
         expected
             What a network makes of the spectra, of the same shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Robust standard deviations, ``(rows, columns)``.
         """
         smooth = gaussian_filter(expected, (_RADIUS, _RADIUS, 0))
         farthest = np.full(self.use.shape, -np.inf)
@@ -77,7 +84,8 @@ class Outliers:
         residual = self.smooth[..., inside] - expected
         residual /= np.sqrt(np.maximum(expected, faintest))
         residual /= noise_gain(self.use.shape, _RADIUS)[..., np.newaxis]
-        residual /= median_abs_deviation(residual[self.use], axis=0, scale="normal") + _TINY
+        deviation = median_abs_deviation(residual[self.use], axis=0, scale="normal")
+        residual /= np.where(deviation > 0, deviation, np.inf)
         misfit = np.cbrt(np.square(residual) @ (band[inside] / band.sum()))
         spread = median_abs_deviation(misfit[self.use], scale="normal") + _TINY
         far: NDArray[np.float64] = (misfit - np.median(misfit[self.use])) / spread

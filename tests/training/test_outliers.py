@@ -104,3 +104,15 @@ def test_without_other_channels_or_spectra_the_network_decides(
     use[used:] = False
     far = outlyingness(measured, expected, use)
     assert far[1, 11:14].min() > 5
+
+
+def test_what_the_rest_explains_to_a_part_is_as_far_as_it_is_not() -> None:
+    """As 1.6 times the distance from what the rest lets expect, if the network is farther off."""
+    measured = np.random.default_rng(2).poisson(np.full((40, 40, 80), 100.0)).astype(np.float32)
+    measured[10:16, 10:16, 30:34] += 12
+    outliers = Outliers(measured, everything())
+    expected = np.full_like(measured, 100)
+    expected[10:16, 10:16, 30:34] = 20
+    unknown = np.full_like(measured, 100)
+    far, near = (outliers.far_from(each)[12:14, 12:14] for each in (expected, unknown))
+    np.testing.assert_allclose(far / near, 1.6, rtol=0.15)
