@@ -39,8 +39,9 @@ class CrossBand:
     ----------
     intensities
         Measured spectra, ``(rows, columns, energy)``.
-    smooth
-        The same, smoothed over pixels: by them pixels are found alike.
+    known
+        Spectra without the hidden channels, smoothed over pixels and in channels of any width,
+        ``(rows, columns, n)``: by them pixels are found alike.
     hidden
         Channels that are expected from the others, boolean ``(energy,)``.
     usual
@@ -54,13 +55,13 @@ class CrossBand:
     def __init__(
         self,
         intensities: NDArray[np.float32],
-        smooth: NDArray[np.float32],
+        known: NDArray[np.float32],
         hidden: NDArray[np.bool_],
         usual: NDArray[np.bool_],
     ) -> None:
         self.intensities = intensities
         self.hidden = hidden
-        self._places = _places(smooth[..., ~hidden])
+        self._places = _places(known)
         pool = self._places[usual]
         number = min(_NEIGHBOURS, len(pool) - 1)
         sample = pool[_some(len(pool), _ENOUGH_PIXELS)]

@@ -8,7 +8,13 @@ from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, describe_regions
-from hyperspy_cvae.detection._scores import QUANTITIES, Score, check_score, score_spectra
+from hyperspy_cvae.detection._scores import (
+    QUANTITIES,
+    Score,
+    check_score,
+    energy_bin,
+    score_spectra,
+)
 from hyperspy_cvae.detection._threshold import (
     Threshold,
     anomalous,
@@ -27,6 +33,7 @@ __all__ = [
     "bulk_p_values",
     "check_score",
     "describe_regions",
+    "energy_bin",
     "estimate_noise",
     "find_anomalies",
     "fixed_threshold",

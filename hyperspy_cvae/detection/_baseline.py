@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from hyperspy_cvae.detection._misfit import RADIUS, noise_of
+from hyperspy_cvae.detection._misfit import RADIUS, noise_of, some_spectra
 from hyperspy_cvae.detection._scores import energy_width
 
 _AS_WELL = 1.02  # times the misfit
@@ -47,7 +47,7 @@ def as_good(
     >>> as_good(counts, bulk, {"flat": bulk, "tilted": tilted}, 0.5, np.ones((20, 20), bool))
     ['flat']
     """
-    noise = noise_of(measured[judged], expected[judged])
+    noise = noise_of(*some_spectra(judged, measured, expected))
     variance = np.maximum(noise.variance(expected), _TINY).astype(np.float32)
     sigma = (RADIUS, RADIUS, energy_width(dispersion, measured.shape[2]))
 

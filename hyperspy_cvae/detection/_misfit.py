@@ -10,6 +10,8 @@ from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.smoothing import noise_gain
 
 RADIUS = 1.0  # pixels
+_ENOUGH_PIXELS = 4000  # to know what is usual to a few per cent
+_ENOUGH_COUNTS = 500_000  # to know two numbers
 _LEAST_ELECTRONS = 0.1
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -34,19 +36,36 @@ def smoothed_pearson(
     return pearson_correlation(gaussian_filter(measured, sigma), gaussian_filter(expected, sigma))
 
 
+def some_of(pixels: NDArray[np.bool_], number: int) -> tuple[NDArray[np.intp], ...]:
+    """Return the rows and columns of ``number`` of the pixels at random, or of all."""
+    places = np.nonzero(pixels)
+    some = np.random.default_rng(0).permutation(len(places[0]))[:number]
+    return tuple(each[some] for each in places)
+
+
+def some_spectra(
+    pixels: NDArray[np.bool_], *cubes: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], ...]:
+    """Return spectra of each of the cubes, ``(n, energy)``, as many as tell the noise."""
+    some = some_of(pixels, max(1, _ENOUGH_COUNTS // cubes[0].shape[2]))
+    return tuple(cube[some] for cube in cubes)
+
+
 def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Noise:
     """Return the estimated noise, with a read-out noise of at least a tenth of an electron.
 
-    Less is not to be told from none, and a stray electron in vacuum would be a sensation.
+    Less is not to be told from none, and a stray electron in vacuum would be a sensation. Nor is it
+    less than a millionth of the mean, which is not seen in float32.
     """
     noise = estimate_noise(measured, expected)
-    return Noise(noise.gain, max(noise.read_noise, _LEAST_ELECTRONS * noise.gain))
+    least = float(1e-6 * np.abs(expected).mean()) + np.sqrt(_TINY)
+    return Noise(noise.gain, max(noise.read_noise, _LEAST_ELECTRONS * noise.gain, least))
 
 
 def whitened_residual(
     measured: NDArray[np.float32], expected: NDArray[np.float32], judged: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    r"""Return residuals in units of the noise, and the noise, each ``(rows, columns, energy)``.
+) -> NDArray[np.float32]:
+    r"""Return residuals in units of the noise, ``(rows, columns, energy)``.
 
     .. math:: z_e = \frac{x_e - a r_e}{\sigma_e}, \qquad \sigma_e^2 = g r_e + n^2
 
@@ -63,20 +82,34 @@ def whitened_residual(
     judged
         Pixels the noise is estimated from, ``(rows, columns)``.
     """
-    # Less is not seen in float32, and keeps the weights in range where there is no noise.
-    least = float(1e-6 * np.abs(expected[judged]).mean()) ** 2 + _TINY
+    noise = fitted_noise(*some_spectra(judged, measured, expected))
+    return whitened(measured, expected, noise)
 
-    def scaled(noise: Noise) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        variance = np.maximum(noise.variance(expected), np.float32(least))
-        weighted = expected / variance
-        norm = np.einsum("rce,rce->rc", expected, weighted)
-        factor = np.einsum("rce,rce->rc", measured, weighted) / np.maximum(norm, _TINY)
-        return (factor[..., None] * expected).astype(np.float32), variance
 
-    fitted, _ = scaled(Noise(1.0, 1.0))
-    fitted, variance = scaled(noise_of(measured[judged], fitted[judged]))
-    deviation = np.sqrt(variance)
-    return ((measured - fitted) / deviation).astype(np.float32, copy=False), deviation
+def fitted_noise(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Noise:
+    """Return the noise of spectra to which what is expected is scaled."""
+    return noise_of(measured, _fitted(measured, expected, Noise(1.0, 1.0))[0])
+
+
+def whitened(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], noise: Noise
+) -> NDArray[np.float32]:
+    """Return residuals ``(..., energy)`` in units of a noise that is known."""
+    fitted, variance = _fitted(measured, expected, noise)
+    residual = np.subtract(measured, fitted, out=fitted)
+    residual /= np.sqrt(variance, out=variance)
+    return residual
+
+
+def _fitted(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], noise: Noise
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what is expected, scaled to what was measured, and the variance of the noise."""
+    variance = noise.variance(expected).astype(np.float32, copy=False)
+    weighted = expected / variance
+    norm = np.einsum("...e,...e->...", expected, weighted)
+    factor = np.einsum("...e,...e->...", measured, weighted) / np.maximum(norm, _TINY)
+    return np.multiply(expected, factor[..., np.newaxis], out=weighted), variance
 
 
 def misfit(
@@ -101,7 +134,8 @@ def misfit(
     """
     smooth = gaussian_filter(residual, (radius, radius, width))
     smooth /= noise_gain(judged.shape, radius)[..., np.newaxis]
-    usual = median_abs_deviation(smooth[judged], axis=0, scale="normal")
+    some = some_of(judged, _ENOUGH_PIXELS)
+    usual = median_abs_deviation(smooth[some], axis=0, scale="normal")
     # The mean square of white noise after a Gaussian of width s is 1 / (2 sqrt(pi) s) per axis.
     white = 1 / (4 * np.pi * radius**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
     smooth /= np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)

@@ -8,7 +8,6 @@ from scipy.optimize import nnls
 
 _BINS = 40
 _FEWEST_PER_BIN = 20
-_ENOUGH = 2_000_000  # counts to know two numbers
 _FAINT = 0.01
 _FITTING = 0.9  # of the spectra
 
@@ -73,9 +72,8 @@ def estimate_noise(measured: NDArray[np.floating], expected: NDArray[np.floating
             "the reconstruction of the same pixels and channels."
         )
     channels = measured.shape[-1]
-    step = -(-measured.size // _ENOUGH)
-    level = expected.reshape(-1, channels)[::step].astype(np.float64)
-    square = np.square(measured.reshape(-1, channels)[::step] - level)
+    level = expected.reshape(-1, channels).astype(np.float64)
+    square = np.square(measured.reshape(-1, channels) - level)
     unlikely = square.sum(1) / np.maximum(np.maximum(level, 0).sum(1), np.finfo(float).tiny)
     fits = unlikely <= np.quantile(unlikely, _FITTING)
     level, square = level[fits].ravel(), square[fits].ravel()

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, l
 from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
-from hyperspy_cvae.shards import binned, energy_bands, fine_width
+from hyperspy_cvae.shards import binned, chosen, energy_bands, fine_width
 
 _RADIUS = 1.5  # pixels
 _MARGIN = 3  # pixels around a region that may be part of it
@@ -76,17 +76,16 @@ def without_rare_bulk(
     width = fine_width(cube.shape[2])
     coarse = binned(cube, width)
     smooth = gaussian_filter(coarse, (_RADIUS, _RADIUS, 0))
-    compared = binned(channels.astype(np.float32), width) > width / 2
+    within = binned(channels.astype(np.float32), width)
+    compared = within > width / 2
     bands = energy_bands(coarse.shape[2]) > 0
-    residual, _ = whitened_residual(cube[..., channels], expected, judged)
+    residual = _residual(cube, expected, channels, width, judged)
     faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
     checks: dict[int, _Check] = {}
     kept = mask.copy()
     for number in range(1, count + 1):
         region = labels == number
-        mean = np.zeros(cube.shape[2], np.float32)
-        mean[channels] = residual[region].mean(0)
-        band = int(np.argmax(bands @ np.square(binned(mean, width))))
+        band = int(np.argmax(bands @ np.square(residual[region].mean(0))))
         if band not in checks:
             known = judged & (coarse[..., ~bands[band]].sum(-1) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
@@ -110,6 +109,26 @@ def without_rare_bulk(
         "measured there; so nothing is called anomalous."
     )
     return kept, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
+
+
+def _residual(
+    cube: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    channels: NDArray[np.bool_],
+    width: int,
+    judged: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return the residual in units of the noise, in coarse channels; 0 in those not compared."""
+    coarse = np.flatnonzero(channels) // width
+    whole = coarse < channels.size // width
+    places, begins = np.unique(coarse[whole], return_index=True)
+    residual = np.zeros((*judged.shape, channels.size // width), np.float32)
+    measured, expected = (
+        np.add.reduceat(each[..., : whole.sum()], begins, axis=2)
+        for each in (chosen(cube, channels), expected)
+    )
+    residual[..., places] = whitened_residual(measured, expected, judged)
+    return residual
 
 
 class _Check:
@@ -146,7 +165,7 @@ class _Check:
 
     @cached_property
     def crossband(self) -> CrossBand:
-        return CrossBand(self.coarse, self.smooth, self.hidden, self.bulk)
+        return CrossBand(self.coarse, self.smooth[..., ~self.hidden], self.hidden, self.bulk)
 
     @cached_property
     def regression(self) -> NDArray[np.float32]:

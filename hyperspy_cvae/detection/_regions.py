@@ -8,11 +8,11 @@ from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
 
 from hyperspy_cvae.detection._automatic import bulk_p_values
-from hyperspy_cvae.detection._misfit import whitened_residual
+from hyperspy_cvae.detection._misfit import fitted_noise, some_of, some_spectra, whitened
 from hyperspy_cvae.detection._scores import Score, energy_width
 
 _FEWEST_SIGMAS = 4.0
-_FEWEST_OUTSIDE = 20  # pixels to know a standard deviation
+_FEWEST_OUTSIDE, _ENOUGH_OUTSIDE = 20, 4000  # pixels to know a standard deviation
 _CONTAMINATED = 0.05  # of the pixels: more are part of the tail that p-values are told from
 _MOST_ENERGIES = 3
 _TINY = float(np.finfo(np.float32).tiny)
@@ -103,14 +103,14 @@ def describe_regions(
     labels, count = label(mask, np.ones((3, 3)))
     if not count:
         return []
-    residual, deviation = whitened_residual(measured, expected, judged)
     width = energy_width(dispersion, measured.shape[2])
-    smooth = gaussian_filter1d(residual, width, axis=2)
-    bulk = judged & ~mask
-    known = np.count_nonzero(bulk) >= _FEWEST_OUTSIDE
+    outside = some_of(judged & ~mask, _ENOUGH_OUTSIDE)
+    noise = fitted_noise(*some_spectra(judged, measured, expected))
+    residual = whitened(measured[outside], expected[outside], noise)
+    known = len(residual) >= _FEWEST_OUTSIDE
     usual, usual_smooth = (
-        each[bulk].std(0) + _TINY if known else np.full(each.shape[2], np.nan)
-        for each in (residual, smooth)
+        each.std(0) + _TINY if known else np.full(each.shape[1], np.nan)
+        for each in (residual, gaussian_filter1d(residual, width, axis=1))
     )
     p_values = bulk_p_values(scores, score)
     if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
@@ -119,7 +119,8 @@ def describe_regions(
     for number in range(1, count + 1):
         pixels = labels == number
         root = np.sqrt(np.count_nonzero(pixels))
-        sigmas = np.nan_to_num(smooth[pixels].mean(0) / usual_smooth * root)
+        residual = whitened(measured[pixels], expected[pixels], noise).mean(0)
+        sigmas = np.nan_to_num(gaussian_filter1d(residual, width) / usual_smooth * root)
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
             height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),
@@ -139,7 +140,7 @@ def describe_regions(
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
-                error=np.sqrt(np.square(deviation[pixels]).mean(0)) * usual / root,
+                error=np.sqrt(noise.variance(expected[pixels]).mean(0)) * usual / root,
             )
         )
     return sorted(found, key=lambda region: region.score)

@@ -14,9 +14,11 @@ from hyperspy_cvae.detection._misfit import (
     misfit,
     noise_of,
     smoothed_pearson,
+    some_spectra,
     whitened_residual,
 )
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.shards import binned
 from hyperspy_cvae.smoothing import noise_gain
 
 Score = Literal["pcc", "smoothed", "residual", "combined"]
@@ -37,6 +39,7 @@ _FINE_WIDTH = 1.5
 # and for those that are faint.
 _SCALES = ((1.5, _FINE_WIDTH), (2.5, 2 * _FINE_WIDTH))
 _EDGE_RANGE = 37.5
+_BIN = 1.0  # eV in which counts are summed beforehand: finer, nothing is told after the smoothing
 _SUSPICIOUS = 3.0  # robust standard deviations of the score
 _AROUND = 2  # pixels
 _TINY = float(np.finfo(np.float32).tiny)
@@ -128,17 +131,19 @@ def score_spectra(
         judged = np.ones(measured.shape[:2], bool)
     if not judged.any():
         return np.full(judged.shape, np.nan)
-    if score != "pcc":
-        # Spectra of nothing add nothing where neighbours are smoothed over.
-        kept = judged[..., None].astype(np.float32)
-        measured, expected = measured * kept, expected * kept
-    channels_per_ev = energy_width(dispersion, measured.shape[2]) / _FINE_WIDTH
     if score == "pcc":
-        scores = pearson_correlation(measured, expected)
-    elif score == "smoothed":
+        return np.where(judged, pearson_correlation(measured, expected), np.nan)
+    together = energy_bin(dispersion, measured.shape[2])
+    channels_per_ev = energy_width(dispersion, measured.shape[2]) / _FINE_WIDTH / together
+    measured, expected = (
+        binned(each.astype(np.float32, copy=False), together) for each in (measured, expected)
+    )
+    # Spectra of nothing add nothing where neighbours are smoothed over.
+    measured[~judged] = expected[~judged] = 0
+    if score == "smoothed":
         scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
-        residual, _ = whitened_residual(measured, expected, judged)
+        residual = whitened_residual(measured, expected, judged)
         radius, width = _SCALES[0]
         scores = -misfit(residual, radius, width * channels_per_ev, judged)
     else:
@@ -149,6 +154,11 @@ def score_spectra(
 def energy_width(dispersion: float, channels: int) -> float:
     """Return the standard deviation in channels of the Gaussian that spares fine structure."""
     return _FINE_WIDTH * min(1.0, dispersion * channels / _EDGE_RANGE) / dispersion
+
+
+def energy_bin(dispersion: float, channels: int) -> int:
+    """Return how many channels may be added up without a loss: 1 eV, less of narrow ranges."""
+    return max(1, int(energy_width(dispersion, channels) / _FINE_WIDTH * _BIN))
 
 
 def check_score(score: str) -> None:
@@ -177,7 +187,7 @@ def _joined(
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     correlation = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
-    residual, _ = whitened_residual(measured, expected, judged)
+    residual = whitened_residual(measured, expected, judged)
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
         *(misfit(residual, radius, width * channels_per_ev, judged) for radius, width in _SCALES),
@@ -198,7 +208,7 @@ def _beyond_noise(
     :math:`S^2`, the correlation is :math:`1 / \sqrt{1 + k s^2 / S^2}`; :math:`k` says how much
     noise the smoothing leaves, which is more at the borders of the scan.
     """
-    noise = noise_of(measured[judged], expected[judged])
+    noise = noise_of(*some_spectra(judged, measured, expected))
     ratio = noise.variance(expected).mean(-1) / np.maximum(expected.var(-1, dtype=float), _TINY)
     ratio *= noise_gain(judged.shape, RADIUS) ** 2
     seen = judged & (correlation > 0) & (ratio > 0)

@@ -6,7 +6,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter, label
 from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.crossband import DARKEST, CrossBand
-from hyperspy_cvae.shards import energy_bands
+from hyperspy_cvae.shards import binned, energy_bands, fine_width
 
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
@@ -27,7 +27,8 @@ def second_look(
 
     Who is alike is told by the spectra without the doubted bands, smoothed over 1.5 pixels; see
     :class:`hyperspy_cvae.crossband.CrossBand`. Pixels doubted in the same bands are no neighbours.
-    Where nothing is alike, the reconstruction stays. So it does where less than a quarter of the
+    All but the spectra put in their place is told in channels as wide as fine structure. Where
+    nothing is alike, the reconstruction stays. So it does where less than a quarter of the
     channels is not doubted, or these hold hardly any counts.
 
     Parameters
@@ -42,33 +43,39 @@ def second_look(
     numpy.ndarray
         The reconstruction, of the same shape; ``first`` itself where nothing is doubted.
     """
-    bands = energy_bands(intensities.shape[2])
-    doubts = np.stack([doubt(intensities[..., b], first[..., b]) for b in map(_extent, bands)])
+    channels = intensities.shape[2]
+    width = fine_width(channels)
+    measured, expected = binned(intensities, width), binned(first, width)
+    bands = energy_bands(measured.shape[2])
+    doubts = np.stack([doubt(measured[..., b], expected[..., b]) for b in map(_extent, bands)])
     regions, count = label(doubts.any(0), np.ones((3, 3)))
     if not count:
         return first
     spectra = first.copy()
-    faintest = DARKEST * np.abs(intensities.sum(-1)).mean()
-    has_counts = first.sum(-1) > 0
-    smooth = gaussian_filter(intensities, (_RADIUS, _RADIUS, 0))
+    faintest = DARKEST * np.abs(measured.sum(-1)).mean()
+    has_counts = expected.sum(-1) > 0
+    smooth = gaussian_filter(measured, (_RADIUS, _RADIUS, 0))
+    # Channels left over at the end are part of the last coarse one.
+    coarse = np.minimum(np.arange(channels) // width, measured.shape[2] - 1)
     crossbands: dict[bytes, CrossBand] = {}
     for number in range(1, count + 1):
         region = regions == number
-        hidden = np.any(doubts[:, region].T @ bands, axis=0)
-        if (~hidden).mean() < _FEWEST_OTHERS:
+        away = np.any(doubts[:, region].T @ bands, axis=0)
+        if (~away).mean() < _FEWEST_OTHERS:
             continue
-        known = intensities @ (~hidden).astype(np.float32) > faintest
+        known = measured @ (~away).astype(np.float32) > faintest
         region &= known & has_counts
-        foreign = doubts[(bands[:, hidden] > 0).any(1)].any(0)
+        foreign = doubts[(bands[:, away] > 0).any(1)].any(0)
         donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
             continue
-        if (key := hidden.tobytes()) not in crossbands:
-            crossbands[key] = CrossBand(intensities, smooth, hidden, donors)
+        hidden = away[coarse]
+        if (key := away.tobytes()) not in crossbands:
+            crossbands[key] = CrossBand(intensities, smooth[..., ~away], hidden, donors)
         found = first[region]
         bulk, trusted = crossbands[key].expected(region, donors)
         bulk *= found[:, ~hidden].sum(1, keepdims=True)
-        doubted = np.minimum(doubts[:, region].T @ bands[:, hidden], 1) * trusted
+        doubted = np.minimum(doubts[:, region].T @ bands[:, coarse[hidden]], 1) * trusted
         found[:, hidden] += doubted * (bulk - found[:, hidden])
         found *= first[region].sum(1, keepdims=True) / found.sum(1, keepdims=True)
         spectra[region] = found

@@ -27,8 +27,24 @@ def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     array([ 3., 12.], dtype=float32)
     """
     whole = values.shape[-1] // width * width
-    sums: NDArray[np.float32] = values[..., :whole].reshape(*values.shape[:-1], -1, width).sum(-1)
-    return sums
+    parts = values[..., :whole].reshape(*values.shape[:-1], -1, width)
+    return np.einsum("...w->...", parts)  # many times faster than sum over so short an axis
+
+
+def chosen(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return some channels of a cube: a view of it if they are neighbours, else a copy.
+
+    Examples
+    --------
+    >>> cube = np.zeros((2, 2, 4), np.float32)
+    >>> channels = np.array([False, True, True, False])
+    >>> chosen(cube, channels).shape, np.shares_memory(cube, chosen(cube, channels))
+    ((2, 2, 2), True)
+    """
+    first, last = np.flatnonzero(channels)[[0, -1]]
+    if channels[first : last + 1].all():
+        return cube[..., first : last + 1]
+    return cube[..., channels]
 
 
 def energy_bands(channels: int) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from hyperspy_cvae.detection import (
     as_good,
     check_score,
     describe_regions,
+    energy_bin,
     find_anomalies,
     fixed_threshold,
     otsu_threshold,
@@ -30,6 +31,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, Mean, TileMedian
+from hyperspy_cvae.shards import binned, chosen
 from hyperspy_cvae.signals._arrays import (
     counts,
     energy_axis,
@@ -301,7 +303,7 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"signal_range {signal_range} leaves {channels.sum()} channels to compare, but at "
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
-        measured, expected = cube[..., channels], spectra[..., channels]
+        measured, expected = chosen(cube, channels), chosen(spectra, channels)
         judged &= measured.any(-1)  # vacuum without an electron says nothing
         if method == "cvae" and judged.any():
             _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
@@ -444,13 +446,15 @@ def _with_limit(
 def _warn_if_simpler(
     measured: np.ndarray, expected: np.ndarray, dispersion: float, judged: np.ndarray
 ) -> None:
+    width = energy_bin(dispersion, measured.shape[2])
+    measured, expected = binned(measured, width), binned(expected, width)
     simpler = {
         "the mean spectrum": Mean().fit(measured, judged).reconstruct(measured),
         "the median spectrum of 24 x 24 pixels": TileMedian()
         .fit(measured, judged)
         .reconstruct(measured),
     }
-    if names := as_good(measured, expected, simpler, dispersion, judged):
+    if names := as_good(measured, expected, simpler, width * dispersion, judged):
         verb = "explains" if len(names) == 1 else "explain"
         warnings.warn(
             f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. Either "
@@ -462,7 +466,7 @@ def _warn_if_simpler(
 
 def _learnt(spectra: np.ndarray, channels: np.ndarray, axis: Any) -> np.ndarray:
     """Tell which channels were reconstructed; those asked for must mostly be among them."""
-    learnt = np.isfinite(spectra).any((0, 1))
+    learnt = np.isfinite(spectra[:1]).any((0, 1))
     if not (learnt & channels).any():
         energies = axis.values[channels]
         raise ValueError(
