@@ -13,6 +13,7 @@ from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, chosen, energy_bands, fine_width
 
 _RADIUS = 1.5  # pixels
+_WIDTH = 0.7  # channels as wide as fine structure
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
 _LARGEST_PATCH = 6.0  # pixels
@@ -37,16 +38,20 @@ def without_rare_bulk(
 
     For each region the band of energies is hidden where its residual is largest, and expected from
     the others by the pixels that are not within 3 pixels of any region: by neighbours
-    (:class:`hyperspy_cvae.crossband.CrossBand`), and by a regression over the whole scan
-    (:func:`hyperspy_cvae.crossband.by_regression`), which knows less but goes on beyond what is
-    usual. So it is for 60 patches of bulk of the same size. The misfit of a region or a patch is
+    (:class:`hyperspy_cvae.crossband.CrossBand`), which at the rim of what is usual say too little,
+    and by a regression over the whole scan (:func:`hyperspy_cvae.crossband.by_regression`), which
+    knows less and goes on beyond it, at times too far. What lies between both is bulk. So it is for
+    60 patches of bulk of the same size. The misfit of a region or a patch is
 
-    .. math:: D^2 = \sum_e \frac{(\bar x_e - \bar b_e)^2}{\bar b_e} \Big/ \sum_e \bar x_e
+    .. math::
 
-    with the mean :math:`\bar x_e` of what was measured and that of what is expected,
-    :math:`\bar b_e`; of both the lesser counts. A region is explained if its :math:`D` is at most
-    1.2 times what a tenth of the patches exceed. It is not if hardly any pixel is like it in the
-    other energies, or if there are none.
+       D^2 = \min_{0 \le t \le 1} \sum_e \frac{(\bar x_e - (1 - t) \bar n_e - t \bar r_e)^2}
+       {(\bar n_e + \bar r_e) / 2} \Big/ \sum_e \bar x_e
+
+    with the means of what was measured, :math:`\bar x_e`, and of what is expected by neighbours,
+    :math:`\bar n_e`, and by regression, :math:`\bar r_e`. A region is explained if its :math:`D` is
+    at most 1.2 times what a tenth of the patches exceed. It is not if hardly any pixel is like it
+    in the other energies, or if there are none.
 
     Parameters
     ----------
@@ -186,17 +191,20 @@ class _Check:
         return self.usual[width]
 
     def _misfit(self, region: NDArray[np.bool_]) -> tuple[float, float]:
-        """Return D, the lesser of both, and how far the neighbours are trusted."""
+        """Return D, and how far the neighbours are trusted."""
         donors = self.bulk & ~binary_dilation(region, iterations=_MARGIN)
         by_neighbours, trusted = self.crossband.expected(region, donors)
         spectra = self.coarse[region]
         others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
-        misfits = []
-        for shares in (by_neighbours, self.regression[region]):
-            bulk = (shares * others).mean(0)
-            least = max(1e-3 * float(np.abs(bulk).mean()), float(np.finfo(np.float32).tiny))
-            deviation = gaussian_filter1d((measured - bulk) / np.sqrt(np.maximum(bulk, least)), 0.7)
-            counts = max(float(measured.sum()), least)
-            misfits.append(np.linalg.norm(deviation[self.compared]) / np.sqrt(counts))
-        return float(min(misfits)), float(trusted.mean())
+        near, far = ((each * others).mean(0) for each in (by_neighbours, self.regression[region]))
+        mean = (near + far) / 2
+        least = max(1e-3 * float(np.abs(mean).mean()), float(np.finfo(np.float32).tiny))
+        noise = np.sqrt(np.maximum(mean, least))
+        misfit, span = (
+            gaussian_filter1d(each / noise, _WIDTH)[self.compared]
+            for each in (measured - near, far - near)
+        )
+        share = np.clip(misfit @ span / max(float(span @ span), least), 0, 1)
+        counts = max(float(measured.sum()), least)
+        return float(np.linalg.norm(misfit - share * span) / np.sqrt(counts)), float(trusted.mean())
