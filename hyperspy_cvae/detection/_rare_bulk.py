@@ -198,6 +198,8 @@ class _Check:
         others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
         near, far = ((each * others).mean(0) for each in (by_neighbours, self.regression[region]))
+        if not np.ptp(self.regression, axis=(0, 1)).any():  # a mean says nothing of a region
+            far = near
         mean = (near + far) / 2
         least = max(1e-3 * float(np.abs(mean).mean()), float(np.finfo(np.float32).tiny))
         noise = np.sqrt(np.maximum(mean, least))

@@ -119,6 +119,19 @@ def test_without_other_energies_or_enough_bulk_nothing_is_explained(
     np.testing.assert_array_equal(mask, RARE)
 
 
+def test_bulk_at_the_rim_of_what_is_usual_lies_between_both_expectations() -> None:
+    """Of the second line, which moves no farther than 2, either alone says too much."""
+    strain = np.broadcast_to(np.linspace(0, 3, 60), (60, 60)).copy()
+    expected = 60 + line(25 + strain) + line(90 + np.minimum(strain, 2))
+    strain[RARE] = 3.05
+    spectra = 60 + line(25 + strain) + line(90 + np.minimum(strain, 2))
+    mask, _ = left(RARE, counts(spectra), expected.astype(np.float32))
+    assert not mask.any()
+    spectra[RARE] += line(np.array(91.5)) - line(np.array(92.0))
+    mask, _ = left(RARE, counts(spectra), expected.astype(np.float32))
+    np.testing.assert_array_equal(mask, RARE)
+
+
 def test_vacuum_and_what_was_not_judged_say_nothing(
     measured: NDArray[np.float32], expected: NDArray[np.float32]
 ) -> None:
@@ -135,13 +148,17 @@ def test_vacuum_and_what_was_not_judged_say_nothing(
     np.testing.assert_array_equal(mask, hole)
 
 
-def test_a_regression_that_knows_no_more_than_a_mean_explains_nothing() -> None:
-    """A scan too small for the regression: neighbours still tell the anomaly."""
+@pytest.mark.parametrize(("column", "shift"), [(14, 2.0), (4, 1.6)])
+def test_a_regression_that_knows_no_more_than_a_mean_explains_nothing(
+    column: int, shift: float
+) -> None:
+    """A scan too small for the regression: neighbours still tell what resembles the mean."""
     strain = np.broadcast_to(np.linspace(0, 3, 28), (28, 28))
     spectra = 60 + line(25 + strain) + line(90 + strain)
     expected = spectra.astype(np.float32)
-    particle = np.hypot(*(np.indices((28, 28)) - 14)) <= 3
-    spectra[particle] += line(92 + strain)[particle] - line(90 + strain)[particle]
+    row, columns = np.indices((28, 28))
+    particle = np.hypot(row - 14, columns - column) <= 3
+    spectra[particle] += line(90 + shift + strain)[particle] - line(90 + strain)[particle]
     everywhere = np.ones((28, 28), bool)
     mask, _ = left(particle, counts(spectra), expected, judged=everywhere)
     np.testing.assert_array_equal(mask, particle)
