@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from hyperspy_cvae.detection._misfit import RADIUS, noise_of, some_spectra
 from hyperspy_cvae.detection._scores import energy_width
+from hyperspy_cvae.smoothing import smoothed
 
 _AS_WELL = 1.02  # times the misfit
 _TINY = float(np.finfo(np.float32).tiny)
@@ -49,10 +49,10 @@ def as_good(
     """
     noise = noise_of(*some_spectra(judged, measured, expected))
     variance = np.maximum(noise.variance(expected), _TINY).astype(np.float32)
-    sigma = (RADIUS, RADIUS, energy_width(dispersion, measured.shape[2]))
+    width = energy_width(dispersion, measured.shape[2])
 
     def misfit(spectra: NDArray[np.float32]) -> float:
-        residual = gaussian_filter((measured - spectra) / np.sqrt(variance), sigma)
+        residual = smoothed((measured - spectra) / np.sqrt(variance), RADIUS, width)
         return float(np.median(np.square(residual).mean(-1)[judged]))
 
     own = misfit(expected)

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from hyperspy_cvae.smoothing import smoothed
+
 _RADIUS = 12.0  # pixels: more than an anomaly, less than most domains
 _WITNESSES = 25.0  # bright pixels that outweigh nothing being missed
 _TINY = float(np.finfo(np.float32).tiny)
@@ -45,10 +47,9 @@ def with_local_misfit(
     if typical < _TINY:
         return expected
     weight = usual.astype(np.float32)
-    reach = (_RADIUS, _RADIUS)
-    missed = gaussian_filter((measured - expected) * weight[..., None], (*reach, 0))
+    missed = smoothed((measured - expected) * weight[..., None], _RADIUS)
     nothing = _WITNESSES / (2 * np.pi * _RADIUS**2) * typical
-    counted = gaussian_filter(total * weight, reach) + np.float32(nothing)
+    counted = gaussian_filter(total * weight, _RADIUS) + np.float32(nothing)
     missed *= (total / counted)[..., None]
     missed += expected
     return missed

@@ -2,12 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
-from hyperspy_cvae.smoothing import noise_gain
+from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 RADIUS = 1.0  # pixels
 _ENOUGH_PIXELS = 4000  # to know what is usual to a few per cent
@@ -32,8 +31,7 @@ def smoothed_pearson(
     width
         Standard deviation over energy in channels.
     """
-    sigma = (RADIUS, RADIUS, width)
-    return pearson_correlation(gaussian_filter(measured, sigma), gaussian_filter(expected, sigma))
+    return pearson_correlation(*(smoothed(each, RADIUS, width) for each in (measured, expected)))
 
 
 def some_of(pixels: NDArray[np.bool_], number: int) -> tuple[NDArray[np.intp], ...]:
@@ -132,7 +130,7 @@ def misfit(
     judged
         Pixels that say what is usual, ``(rows, columns)``.
     """
-    smooth = gaussian_filter(residual, (radius, radius, width))
+    smooth = smoothed(residual, radius, width)
     smooth /= noise_gain(judged.shape, radius)[..., np.newaxis]
     some = some_of(judged, _ENOUGH_PIXELS)
     usual = median_abs_deviation(smooth[some], axis=0, scale="normal")

@@ -5,12 +5,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d, label
+from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
 from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, chosen, energy_bands, fine_width
+from hyperspy_cvae.smoothing import smoothed
 
 _RADIUS = 1.5  # pixels
 _WIDTH = 0.7  # channels as wide as fine structure
@@ -80,7 +81,7 @@ def without_rare_bulk(
         return mask, threshold
     width = fine_width(cube.shape[2])
     coarse = binned(cube, width)
-    smooth = gaussian_filter(coarse, (_RADIUS, _RADIUS, 0))
+    smooth = smoothed(coarse, _RADIUS)
     within = binned(channels.astype(np.float32), width)
     compared = within > width / 2
     bands = energy_bands(coarse.shape[2]) > 0

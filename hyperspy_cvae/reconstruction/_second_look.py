@@ -7,6 +7,7 @@ from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.crossband import DARKEST, CrossBand
 from hyperspy_cvae.shards import binned, energy_bands, fine_width
+from hyperspy_cvae.smoothing import smoothed
 
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
@@ -54,7 +55,7 @@ def second_look(
     spectra = first.copy()
     faintest = DARKEST * np.abs(measured.sum(-1)).mean()
     has_counts = expected.sum(-1) > 0
-    smooth = gaussian_filter(measured, (_RADIUS, _RADIUS, 0))
+    smooth = smoothed(measured, _RADIUS)
     # Channels left over at the end are part of the last coarse one.
     coarse = np.minimum(np.arange(channels) // width, measured.shape[2] - 1)
     crossbands: dict[bytes, CrossBand] = {}

@@ -2,12 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.crossband import by_regression
 from hyperspy_cvae.shards import energy_bands
-from hyperspy_cvae.smoothing import noise_gain
+from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 _RADIUS = 1.5  # pixels
 _FAINTEST = 0.05  # of the mean spectrum
@@ -50,7 +49,7 @@ class Outliers:
     def __init__(self, measured: NDArray[np.float32], use: NDArray[np.bool_]) -> None:
         self.use = use
         self.bands = energy_bands(measured.shape[2])
-        self.smooth = gaussian_filter(measured, (_RADIUS, _RADIUS, 0))
+        self.smooth = smoothed(measured, _RADIUS)
         self.by_rest = np.full((len(self.bands), *use.shape), np.inf)
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
@@ -71,7 +70,7 @@ class Outliers:
         numpy.ndarray
             Robust standard deviations, ``(rows, columns)``.
         """
-        smooth = gaussian_filter(expected, (_RADIUS, _RADIUS, 0))
+        smooth = smoothed(expected, _RADIUS)
         farthest = np.full(self.use.shape, -np.inf)
         for band, by_rest in zip(self.bands, self.by_rest, strict=True):
             by_network = self._far(smooth[..., band > 0], band)
