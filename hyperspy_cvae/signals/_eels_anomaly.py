@@ -86,8 +86,8 @@ class EELSAnomalySignal(EELSSpectrum):
         """Train a 3D-CVAE on this spectrum image.
 
         The result is also kept in ``s.learning_results.cvae``, beside a decomposition, and saved
-        with the signal. Interrupting (Jupyter's stop button, Ctrl-C) keeps the best weights so
-        far.
+        with the signal. Interrupting (Jupyter's stop button, Ctrl-C) keeps what was learnt
+        so far.
 
         Parameters
         ----------

@@ -28,8 +28,8 @@ class TrainingConfig:
         Peak learning rate of Muon, for the hidden weights of a network that names them.
     schedule
         ``"onecycle"``: AdamW, and Muon for hidden weights, one cycle over all epochs.
-        ``"plateau"``: Adam, halved after 10 epochs without improvement on the held-out tiles, as
-        published.
+        ``"plateau"``: Adam, halved after 10 epochs without improvement on the held-out tiles, of
+        whose epochs the best one is kept, as published.
     beta
         Weight of the KL divergence.
     likelihood_weight
@@ -38,9 +38,10 @@ class TrainingConfig:
     warm_up
         Fraction of the epochs over which the KL term is faded in.
     held_out
-        Fraction of the scan kept from training, in tiles of half a shard, to tell when to stop.
+        Fraction of the scan kept from training, in tiles of half a shard, to tell when to stop a
+        training of the schedule ``"plateau"``.
     patience
-        Epochs without improvement on the held-out tiles before training stops.
+        Epochs without improvement on the held-out tiles before such a training stops.
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
         training data are not learnt: those that the network finds foreign (see

@@ -30,7 +30,7 @@ class History:
     """What happened during a training, epoch by epoch.
 
     Cross-entropies are in nats per spectrum, above the entropy of the data; the divergence is in
-    nats per shard.
+    nats per shard. Held-out tiles there are only in a training that they tell when to stop.
     """
 
     cross_entropy: list[float] = field(default_factory=list)
@@ -108,7 +108,7 @@ def train(
     device: torch.device | str = "cpu",
     show_progressbar: bool = False,
 ) -> History:
-    """Train ``network`` on ``cube``, leaving it with the best weights found.
+    """Train ``network`` on ``cube``, leaving it with its last weights, or the best by its tiles.
 
     Parameters
     ----------
@@ -178,7 +178,12 @@ class _Training:
         spectra = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(spectra), floor)
         self.network = network.to(device)
-        self.tiles = held_out_tiles(weight > 0, shape, config.held_out, self.random)
+        # One cycle ends where it is best: what tiles say of its last epochs is noise.
+        self.tiles = (
+            held_out_tiles(weight > 0, shape, config.held_out, self.random)
+            if config.schedule == "plateau"
+            else []
+        )
         self.weight = weight
         self.training_weight = weight.copy()
         for tile in self.tiles:
@@ -210,15 +215,17 @@ class _Training:
         try:
             for epoch in range(1, epochs + 1):
                 excess, divergence = self._epoch(epoch)
-                held_out = self._held_out()
                 history.cross_entropy.append(excess)
                 history.divergence.append(divergence)
-                history.held_out.append(held_out)
-                if held_out < best_loss or not self.tiles:
-                    best_loss, history.best_epoch = held_out, epoch
+                loss = excess
+                if self.tiles:
+                    loss = self._held_out()
+                    history.held_out.append(loss)
+                if loss < best_loss or not self.tiles:
+                    best_loss, history.best_epoch = loss, epoch
                     best_weights = deepcopy(self.network.state_dict())
                 if self.config.schedule == "plateau":
-                    self.plateau.step(held_out if self.tiles else excess)
+                    self.plateau.step(loss)
                 progress.set_postfix_str(f"CE - H {excess:.4f}, KL {divergence:.0f}")
                 progress.update()
                 if epoch - history.best_epoch >= self.config.patience:
@@ -233,8 +240,8 @@ class _Training:
                 raise
             history.stopped = "interrupted"
             warnings.warn(
-                f"Training was interrupted in epoch {len(history.held_out) + 1} of {epochs}; the "
-                f"best weights so far, those of epoch {history.best_epoch}, are kept.",
+                f"Training was interrupted in epoch {len(history.cross_entropy) + 1} of {epochs}; "
+                f"the weights of epoch {history.best_epoch} are kept.",
                 stacklevel=2,
             )
         finally:
@@ -313,8 +320,6 @@ class _Training:
         return torch.cat(excess).cpu().numpy()
 
     def _held_out(self) -> float:
-        if not self.tiles:
-            return math.nan
         corners = np.array([tile.shard for tile in self.tiles])
         total = norm = 0.0
         for tile, excess in zip(self.tiles, self._excess(corners), strict=True):

@@ -27,6 +27,7 @@ ENERGY = np.arange(CHANNELS)
 SHORT = TrainingConfig(fewest_shards=32, batch_size=4, patience=100)
 STILL = {"learning_rate": 0.0, "hidden_learning_rate": 0.0}
 BRIEF = replace(SHORT, epochs=3, left_out=0.0)
+STOPPABLE = replace(BRIEF, schedule="plateau")
 
 
 def _peak(centre: float, width: float) -> np.ndarray:
@@ -95,18 +96,18 @@ def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 class _Watch:
-    """Calls of a network's forward, and its weights whenever it is evaluated."""
+    """A network's weights whenever its forward is called, and whenever it is evaluated."""
 
     def __init__(
         self, network: CVAENetwork, patch: pytest.MonkeyPatch, interrupt_at: float = math.inf
     ) -> None:
-        self.calls = 0
+        self.called: list[dict[str, Tensor]] = []
         self.evaluated: list[dict[str, Tensor]] = []
         forward = network.forward
 
         def watched(intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            self.calls += 1
-            if self.calls >= interrupt_at:
+            self.called.append(_weights(network))
+            if len(self.called) >= interrupt_at:
                 raise KeyboardInterrupt
             if not network.training:
                 self.evaluated.append(_weights(network))
@@ -213,7 +214,7 @@ def test_a_held_out_spectrum_is_not_learnt() -> None:
     """Of two pixels one is held out."""
     expected = np.stack([0.2 + _peak(8, 3), 0.2 + _peak(22, 3)])[:, np.newaxis]
     cube = _counts(expected / expected.sum(-1, keepdims=True), 30_000)
-    _, history = _train(cube, replace(BRIEF, epochs=20))
+    _, history = _train(cube, replace(STOPPABLE, epochs=20))
     assert history.cross_entropy[-1] < 0.02
     assert history.held_out[-1] > 0.2
 
@@ -235,7 +236,7 @@ def test_the_network_is_told_the_bulk_that_is_used(
 
 def test_history_is_the_excess_of_the_training_shards(cube: np.ndarray) -> None:
     """With a learning rate of zero, the network stays; its excess can be looked up."""
-    network, history = _train(cube, replace(BRIEF, **STILL, epochs=2, recorruption=0.0))
+    network, history = _train(cube, replace(STOPPABLE, **STILL, epochs=2, recorruption=0.0))
     shards = torch.from_numpy(cube)
     blocks = torch.stack(
         [shards[r : r + 8, c : c + 8] for r in range(0, 9, 2) for c in range(0, 9, 2)]
@@ -277,7 +278,7 @@ def test_the_same_seed_gives_the_same_network(cube: np.ndarray) -> None:
     )
     assert first == second
     assert _same(_weights(one), _weights(same))
-    assert first.held_out != third.held_out
+    assert first.cross_entropy != third.cross_entropy
     assert not _same(_weights(one), _weights(other))
 
 
@@ -310,8 +311,8 @@ def test_the_network_is_ready_to_reconstruct(cube: np.ndarray) -> None:
     network, history = _train(cube, BRIEF)
     assert not network.training
     assert history.stopped == "all epochs done"
-    lengths = {len(history.cross_entropy), len(history.divergence), len(history.held_out)}
-    assert lengths == {3}
+    assert len(history.cross_entropy) == len(history.divergence) == history.best_epoch == 3
+    assert history.held_out == []
 
 
 def test_no_progress_bar_unless_wanted(
@@ -329,7 +330,7 @@ def test_no_progress_bar_unless_wanted(
 
 
 def test_training_stops_when_held_out_tiles_no_longer_improve(cube: np.ndarray) -> None:
-    _, history = _train(cube, TrainingConfig(epochs=30, **STILL, patience=4))
+    _, history = _train(cube, replace(STOPPABLE, epochs=30, **STILL, patience=4))
     assert history.best_epoch == 1
     assert len(history.held_out) == 1 + 4
     assert history.stopped == "no improvement on held-out tiles for 4 epochs"
@@ -340,7 +341,7 @@ def test_the_best_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = _counts(_expected(16, 16, 0.0), 300, seed=1)
     network, shape = _network(cube)
     watch = _Watch(network, monkeypatch)
-    config = replace(SHORT, epochs=12, learning_rate=1e-2, left_out=0.0, likelihood_weight=1e6)
+    config = replace(STOPPABLE, epochs=12, learning_rate=1e-2, likelihood_weight=1e6)
     use = np.ones((16, 16), dtype=bool)
     history = train(network, cube, use, config, shape=shape)
     assert history.best_epoch == 1 + int(np.argmin(history.held_out))
@@ -356,13 +357,25 @@ def test_an_interrupt_keeps_the_best_weights(
     steps = 8  # 32 shards in batches of 4, then one look at the held-out tiles
     watch = _Watch(network, monkeypatch, interrupt_at=3 * (steps + 1) + 4)
     use = np.ones((16, 16), dtype=bool)
-    with pytest.warns(UserWarning, match=r"interrupted in epoch 4 of 9.*those of epoch \d"):
-        history = train(network, cube, use, replace(BRIEF, epochs=9), shape=shape)
+    with pytest.warns(UserWarning, match=r"interrupted in epoch 4 of 9.* of epoch \d are kept"):
+        history = train(network, cube, use, replace(STOPPABLE, epochs=9), shape=shape)
     assert history.stopped == "interrupted"
     assert len(history.held_out) == 3
     assert history.best_epoch == 1 + int(np.argmin(history.held_out))
     assert _same(_weights(network), watch.evaluated[history.best_epoch - 1])
     assert not network.training
+
+
+def test_an_interrupt_of_one_cycle_keeps_the_last_epoch(
+    cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, shape = _network(cube)
+    steps = 8
+    watch = _Watch(network, monkeypatch, interrupt_at=3 * steps + 4)
+    use = np.ones((16, 16), dtype=bool)
+    with pytest.warns(UserWarning, match="interrupted in epoch 4 of 9; the weights of epoch 3 are"):
+        train(network, cube, use, replace(BRIEF, epochs=9), shape=shape)
+    assert _same(_weights(network), watch.called[3 * steps])
 
 
 def test_an_interrupt_in_the_first_epoch_is_passed_on(
@@ -418,7 +431,7 @@ def test_one_pixel_keeps_what_it_learnt() -> None:
     """Without a tile to hold out there is nothing to stop at."""
     cube = _counts(_expected(1, 1, 0.0), 3000)
     untrained, _ = _train(cube, replace(BRIEF, epochs=1, **STILL))
-    network, history = _train(cube, replace(BRIEF, epochs=5, patience=2))
+    network, history = _train(cube, replace(STOPPABLE, epochs=5, patience=2))
     assert len(history.cross_entropy) == 5
     assert history.best_epoch == 5
     assert not _same(_weights(network), _weights(untrained))
@@ -438,8 +451,8 @@ def test_spectra_at_the_rim_only(schedule: str, cube: np.ndarray) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_empty_spectra_are_not_held_out(cube: np.ndarray, seed: int) -> None:
     cube[:, :12] = 0
-    _, history = _train(cube, replace(BRIEF, epochs=1), seed=seed)
-    assert np.all(np.isfinite(history.held_out))
+    _, history = _train(cube, replace(STOPPABLE, epochs=1), seed=seed)
+    assert np.isfinite(history.held_out).tolist() == [True]
     assert history.cross_entropy[0] > 0
 
 
@@ -447,7 +460,7 @@ def test_empty_spectra_are_not_held_out(cube: np.ndarray, seed: int) -> None:
 def test_held_out_tiles_outlive_the_worst_fitted(seed: int) -> None:
     expected = _expected(16, 16, 0.0)
     cube = _counts(expected, 3000, seed=2)
-    config = replace(SHORT, epochs=4, left_out=0.9)
+    config = replace(STOPPABLE, epochs=4, left_out=0.9)
     _, history = _train(cube, config, seed=seed)
     assert len(history.held_out) == 4
     assert np.all(np.isfinite(history.held_out))
@@ -457,7 +470,7 @@ def test_held_out_tiles_outlive_the_worst_fitted(seed: int) -> None:
 def test_a_few_usable_spectra_are_not_all_held_out(cube: np.ndarray, seed: int) -> None:
     use = np.zeros((16, 16), dtype=bool)
     use[1:3, 1:3] = True  # smaller than a tile
-    _, history = _train(cube, replace(BRIEF, epochs=1), use=use, seed=seed)
+    _, history = _train(cube, replace(STOPPABLE, epochs=1), use=use, seed=seed)
     assert history.cross_entropy[0] > 0
 
 
@@ -467,7 +480,7 @@ def test_negative_and_empty_spectra(cube: np.ndarray) -> None:
     cube[7, 8] = -3
     cube[2:4, :, 20] = 0
     network, history = _train(cube, replace(BRIEF, left_out=0.05))
-    assert np.all(np.isfinite(history.held_out))
+    assert np.all(np.isfinite(history.cross_entropy))
     assert all(torch.isfinite(values).all() for values in network.state_dict().values())
 
 
