@@ -28,8 +28,8 @@ def second_look(
 
     Who is alike is told by the spectra without the doubted bands, smoothed over 1.5 pixels; see
     :class:`hyperspy_cvae.crossband.CrossBand`. Pixels doubted in the same bands are no neighbours.
-    All but the spectra put in their place is told in channels as wide as fine structure. Where
-    nothing is alike, the reconstruction stays. So it does where less than a quarter of the
+    All but the spectra put in their place is told in channels half as wide as fine structure.
+    Where nothing is alike, the reconstruction stays. So it does where less than a quarter of the
     channels is not doubted, or these hold hardly any counts.
 
     Parameters
@@ -45,7 +45,7 @@ def second_look(
         The reconstruction, of the same shape; ``first`` itself where nothing is doubted.
     """
     channels = intensities.shape[2]
-    width = fine_width(channels)
+    width = max(1, fine_width(channels) // 2)
     measured, expected = binned(intensities, width), binned(first, width)
     bands = energy_bands(measured.shape[2])
     doubts = np.stack([doubt(measured[..., b], expected[..., b]) for b in map(_extent, bands)])
