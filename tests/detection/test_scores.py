@@ -7,11 +7,13 @@ from sklearn.metrics import average_precision_score
 from hyperspy_cvae.detection import (
     Score,
     anomalous,
+    energy_bin,
     otsu_threshold,
     pearson_correlation,
     score_spectra,
 )
 from hyperspy_cvae.reconstruction import Mean
+from hyperspy_cvae.shards import binned
 
 ENERGY = np.arange(620, 740, 0.5)
 SCORES: tuple[Score, ...] = ("pcc", "smoothed", "residual", "combined")
@@ -107,6 +109,16 @@ def test_what_does_not_matter(score: Score) -> None:
     np.testing.assert_allclose(gained, scores, rtol=1e-3, atol=1e-3)
     whole = score_spectra(measured.astype(np.uint16), expected, score, 0.5)
     np.testing.assert_allclose(whole, scores, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("score", ["smoothed", "residual", "combined"])
+def test_channels_finer_than_1_ev_tell_no_more(score: Score) -> None:
+    measured, expected, _ = scan(np.ones((30, 40)), edges(1), 5)
+    assert energy_bin(0.5, measured.shape[2]) == 2
+    coarse = binned(measured, 2), binned(expected, 2)
+    np.testing.assert_allclose(
+        score_spectra(measured, expected, score, 0.5), score_spectra(*coarse, score, 1.0)
+    )
 
 
 @pytest.mark.parametrize("score", SCORES)
