@@ -20,7 +20,7 @@ def smoothed(cube: NDArray[np.float32], radius: float, width: float = 0.0) -> ND
     cube
         ``(rows, columns, energy)``; left as it is.
     radius, width
-        Standard deviations in pixels and in channels.
+        Standard deviations in pixels and in channels; with 0 for both, the cube itself is returned.
 
     Examples
     --------

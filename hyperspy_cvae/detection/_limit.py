@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperspy_cvae.detection._scores import Score, score_spectra
+from hyperspy_cvae.shards import channels_of
 
 _LARGEST_RADIUS = 4.0  # pixels
 _SHARE = 0.02  # of the scan: more would no longer be an exception
@@ -55,7 +56,7 @@ def smallest_shift(
     shift : float
         In eV: it and all larger ones reach the limit. NaN if the largest does not.
     """
-    total = cube[..., channels].sum(-1)
+    total = channels_of(cube, channels).sum(-1)
     bright = judged & (total >= _DARKEST * np.median(total[judged]))
     pixels = np.argwhere(bright)
     radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(_SHARE * len(pixels) / np.pi)))
@@ -80,9 +81,8 @@ def smallest_shift(
             spectra[:, whole][:, shift:] = spectra[:, whole][:, :-shift].copy()
             injected[disc] = spectra
         spectra = reconstruct(injected)
-        scores = score_spectra(
-            injected[..., channels], spectra[..., channels], score, dispersion, judged
-        )
+        measured, expected = (channels_of(each, channels) for each in (injected, spectra))
+        scores = score_spectra(measured, expected, score, dispersion, judged)
         found[some] = [np.nanmin(scores[disc]) <= limit for disc in discs]
     smallest = len(shifts) - int(np.argmin(np.append(found[::-1], False)))
     width = 2 * int(radius) + 1

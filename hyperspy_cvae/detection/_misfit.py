@@ -56,7 +56,7 @@ def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> No
     less than a millionth of the mean, which is not seen in float32.
     """
     noise = estimate_noise(measured, expected)
-    least = float(1e-6 * np.abs(expected).mean()) + np.sqrt(_TINY)
+    least = float(1e-6 * np.abs(expected).mean() + np.sqrt(_TINY))
     return Noise(noise.gain, max(noise.read_noise, _LEAST_ELECTRONS * noise.gain, least))
 
 

@@ -50,7 +50,7 @@ def estimate_noise(measured: NDArray[np.floating], expected: NDArray[np.floating
     Parameters
     ----------
     measured
-        Counts ``(..., energy)``, finite.
+        Counts ``(..., energy)``, finite; half a million of them are enough.
     expected
         The counts a reconstruction expects, of the same shape.
 

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
 from hyperspy_cvae.detection._misfit import whitened_residual
 from hyperspy_cvae.detection._threshold import Threshold
-from hyperspy_cvae.shards import binned, chosen, energy_bands, fine_width
+from hyperspy_cvae.shards import binned, channels_of, energy_bands, fine_width
 from hyperspy_cvae.smoothing import smoothed
 
 _RADIUS = 1.5  # pixels
@@ -82,8 +82,7 @@ def without_rare_bulk(
     width = fine_width(cube.shape[2])
     coarse = binned(cube, width)
     smooth = smoothed(coarse, _RADIUS)
-    within = binned(channels.astype(np.float32), width)
-    compared = within > width / 2
+    compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(coarse.shape[2]) > 0
     residual = _residual(cube, expected, channels, width, judged)
     faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
@@ -124,14 +123,16 @@ def _residual(
     width: int,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return the residual in units of the noise, in coarse channels; 0 in those not compared."""
+    """Return the residual in units of the noise, in coarse channels; 0 where none was compared."""
     coarse = np.flatnonzero(channels) // width
     whole = coarse < channels.size // width
     places, begins = np.unique(coarse[whole], return_index=True)
     residual = np.zeros((*judged.shape, channels.size // width), np.float32)
+    if not places.size:
+        return residual
     measured, expected = (
         np.add.reduceat(each[..., : whole.sum()], begins, axis=2)
-        for each in (chosen(cube, channels), expected)
+        for each in (channels_of(cube, channels), expected)
     )
     residual[..., places] = whitened_residual(measured, expected, judged)
     return residual
@@ -174,8 +175,10 @@ class _Check:
         return CrossBand(self.coarse, self.smooth[..., ~self.hidden], self.hidden, self.bulk)
 
     @cached_property
-    def regression(self) -> NDArray[np.float32]:
-        return by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
+    def regression(self) -> NDArray[np.float32] | None:
+        """What it expects; None if that is a mean, which says nothing of a region."""
+        shares = by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
+        return shares if np.ptp(shares, axis=(0, 1)).any() else None
 
     def _usual(self, width: int) -> float:
         if width not in self.usual:
@@ -198,16 +201,31 @@ class _Check:
         spectra = self.coarse[region]
         others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
-        near, far = ((each * others).mean(0) for each in (by_neighbours, self.regression[region]))
-        if not np.ptp(self.regression, axis=(0, 1)).any():  # a mean says nothing of a region
-            far = near
-        mean = (near + far) / 2
-        least = max(1e-3 * float(np.abs(mean).mean()), float(np.finfo(np.float32).tiny))
-        noise = np.sqrt(np.maximum(mean, least))
-        misfit, span = (
-            gaussian_filter1d(each / noise, _WIDTH)[self.compared]
-            for each in (measured - near, far - near)
-        )
-        share = np.clip(misfit @ span / max(float(span @ span), least), 0, 1)
-        counts = max(float(measured.sum()), least)
-        return float(np.linalg.norm(misfit - share * span) / np.sqrt(counts)), float(trusted.mean())
+        told = by_neighbours if self.regression is None else self.regression[region]
+        near, far = ((each * others).mean(0) for each in (by_neighbours, told))
+        return distance(measured, near, far, self.compared), float(trusted.mean())
+
+
+def distance(
+    measured: NDArray[np.floating],
+    near: NDArray[np.floating],
+    far: NDArray[np.floating],
+    compared: NDArray[np.bool_],
+) -> float:
+    """Return how far a spectrum is from all that lies between two others, D.
+
+    Parameters
+    ----------
+    measured, near, far
+        Counts ``(energy,)``.
+    compared
+        Channels that count, boolean ``(energy,)``.
+    """
+    mean = (near + far) / 2
+    least = max(1e-3 * float(np.abs(mean).mean()), float(np.finfo(np.float32).tiny))
+    noise = np.sqrt(np.maximum(mean, least))
+    misfit, span = (
+        gaussian_filter1d(each / noise, _WIDTH)[compared] for each in (measured - near, far - near)
+    )
+    share = np.clip(misfit @ span / max(float(span @ span), least), 0, 1)
+    return float(np.linalg.norm(misfit - share * span) / np.sqrt(max(float(measured.sum()), least)))

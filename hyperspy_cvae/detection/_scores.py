@@ -54,6 +54,9 @@ def score_spectra(
 ) -> NDArray[np.float64]:
     r"""Return how normal every spectrum is, higher for more normal, ``(rows, columns)``.
 
+    For all but ``"pcc"`` counts are summed over 1 eV beforehand, over less in narrow ranges (see
+    :func:`energy_bin`); the channels left over at the high end do not count.
+
     ``"pcc"``
         The Pearson correlation of a spectrum with its reconstruction, the paper's
         (see :func:`pearson_correlation`).
@@ -158,7 +161,8 @@ def energy_width(dispersion: float, channels: int) -> float:
 
 def energy_bin(dispersion: float, channels: int) -> int:
     """Return how many channels may be added up without a loss: 1 eV, less of narrow ranges."""
-    return max(1, int(energy_width(dispersion, channels) / _FINE_WIDTH * _BIN))
+    # Files hold dispersions in single precision, in which 0.1 eV is a little more.
+    return max(1, int(energy_width(dispersion, channels) / _FINE_WIDTH * _BIN + 1e-3))
 
 
 def check_score(score: str) -> None:

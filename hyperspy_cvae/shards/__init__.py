@@ -1,13 +1,13 @@
 """Windows over any scan, blending them back, and bands of the energy axis."""
 
-from hyperspy_cvae.shards._bands import binned, chosen, energy_bands, fine_width
+from hyperspy_cvae.shards._bands import binned, channels_of, energy_bands, fine_width
 from hyperspy_cvae.shards._blend import blend, window
 from hyperspy_cvae.shards._grid import reflected, shard_size, starts
 
 __all__ = [
     "binned",
     "blend",
-    "chosen",
+    "channels_of",
     "energy_bands",
     "fine_width",
     "reflected",

@@ -21,6 +21,8 @@ def fine_width(channels: int) -> int:
 def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """Return sums over ``width`` channels, ``(..., energy // width)``, without those left over.
 
+    They are of the type of the values.
+
     Examples
     --------
     >>> binned(np.arange(7, dtype=np.float32), 3)
@@ -31,14 +33,14 @@ def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.einsum("...w->...", parts)  # many times faster than sum over so short an axis
 
 
-def chosen(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+def channels_of(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return some channels of a cube: a view of it if they are neighbours, else a copy.
 
     Examples
     --------
     >>> cube = np.zeros((2, 2, 4), np.float32)
     >>> channels = np.array([False, True, True, False])
-    >>> chosen(cube, channels).shape, np.shares_memory(cube, chosen(cube, channels))
+    >>> channels_of(cube, channels).shape, np.shares_memory(cube, channels_of(cube, channels))
     ((2, 2, 2), True)
     """
     first, last = np.flatnonzero(channels)[[0, -1]]

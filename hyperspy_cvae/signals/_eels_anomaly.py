@@ -31,7 +31,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, Mean, TileMedian
-from hyperspy_cvae.shards import binned, chosen
+from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import (
     counts,
     energy_axis,
@@ -303,7 +303,7 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"signal_range {signal_range} leaves {channels.sum()} channels to compare, but at "
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
-        measured, expected = chosen(cube, channels), chosen(spectra, channels)
+        measured, expected = channels_of(cube, channels), channels_of(spectra, channels)
         judged &= measured.any(-1)  # vacuum without an electron says nothing
         if method == "cvae" and judged.any():
             _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hyperspy_cvae.detection import Threshold, without_rare_bulk
+from hyperspy_cvae.detection._rare_bulk import distance
 
 ENERGIES = np.arange(120)
 EVERYWHERE = np.ones((60, 60), bool)
@@ -119,17 +120,30 @@ def test_without_other_energies_or_enough_bulk_nothing_is_explained(
     np.testing.assert_array_equal(mask, RARE)
 
 
-def test_bulk_at_the_rim_of_what_is_usual_lies_between_both_expectations() -> None:
-    """Of the second line, which moves no farther than 2, either alone says too much."""
-    strain = np.broadcast_to(np.linspace(0, 3, 60), (60, 60)).copy()
-    expected = 60 + line(25 + strain) + line(90 + np.minimum(strain, 2))
-    strain[RARE] = 3.05
-    spectra = 60 + line(25 + strain) + line(90 + np.minimum(strain, 2))
-    mask, _ = left(RARE, counts(spectra), expected.astype(np.float32))
-    assert not mask.any()
-    spectra[RARE] += line(np.array(91.5)) - line(np.array(92.0))
-    mask, _ = left(RARE, counts(spectra), expected.astype(np.float32))
-    np.testing.assert_array_equal(mask, RARE)
+def test_what_lies_between_two_expectations_is_no_distance_away() -> None:
+    near = 60 + line(np.array(90.0))
+    far = 60 + line(np.array(93.0))
+    everything, second = np.ones(120, bool), SECOND_LINE
+    for share in (0.0, 0.3, 1.0):
+        between = (1 - share) * near + share * far
+        assert distance(between, near, far, everything) < 1e-6
+    # Beyond either end it grows with the distance from that end.
+    for end, step in ((far, far - near), (near, near - far)):
+        once, twice = (distance(end + k * step, near, far, second) for k in (1, 2))
+        assert once > 0.05
+        assert twice == pytest.approx(2 * once, rel=0.01)
+
+
+def test_of_the_last_channels_alone_nothing_is_told() -> None:
+    """They are left over where channels are summed up."""
+    rows, channels = 20, 1709
+    measured = np.random.default_rng(0).poisson(5, (rows, rows, channels)).astype(np.float32)
+    last = np.arange(channels) >= channels - 8
+    mask = np.zeros((rows, rows), bool)
+    mask[5:9, 5:9] = True
+    expected = np.full((rows, rows, channels), 5, np.float32)
+    kept, _ = left(mask, measured, expected, last, np.ones((rows, rows), bool))
+    np.testing.assert_array_equal(kept, mask)
 
 
 def test_vacuum_and_what_was_not_judged_say_nothing(

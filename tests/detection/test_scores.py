@@ -111,13 +111,23 @@ def test_what_does_not_matter(score: Score) -> None:
     np.testing.assert_allclose(whole, scores, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("dispersion", "channels", "bin_"),
+    [(0.5, 240, 2), (float(np.float32(0.1)), 500, 10), (0.3, 1312, 3), (2.0, 100, 1), (0.1, 75, 2)],
+)
+def test_as_many_channels_are_summed_up_as_make_1_ev(
+    dispersion: float, channels: int, bin_: int
+) -> None:
+    """In a range of 7.5 eV, a fifth of it."""
+    assert energy_bin(dispersion, channels) == bin_
+
+
 @pytest.mark.parametrize("score", ["smoothed", "residual", "combined"])
-def test_channels_finer_than_1_ev_tell_no_more(score: Score) -> None:
+def test_channels_summed_up_beforehand_give_the_same(score: Score) -> None:
     measured, expected, _ = scan(np.ones((30, 40)), edges(1), 5)
-    assert energy_bin(0.5, measured.shape[2]) == 2
-    coarse = binned(measured, 2), binned(expected, 2)
     np.testing.assert_allclose(
-        score_spectra(measured, expected, score, 0.5), score_spectra(*coarse, score, 1.0)
+        score_spectra(measured, expected, score, 0.5),
+        score_spectra(binned(measured, 2), binned(expected, 2), score, 1.0),
     )
 
 

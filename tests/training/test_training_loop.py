@@ -350,6 +350,13 @@ def test_the_best_weights_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _same(_weights(network), watch.evaluated[history.best_epoch - 1])
 
 
+def test_one_cycle_keeps_its_last_weights_whatever_the_loss_was(cube: np.ndarray) -> None:
+    """With a learning rate of zero the excess goes up and down with the shards drawn."""
+    _, history = _train(cube, replace(BRIEF, **STILL, epochs=6))
+    assert min(history.cross_entropy) < history.cross_entropy[-1]
+    assert history.best_epoch == 6
+
+
 def test_an_interrupt_keeps_the_best_weights(
     cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
