@@ -117,9 +117,9 @@ def misfit(
 
     As much noise is left in every pixel, also at the borders of the scan (see
     :func:`hyperspy_cvae.smoothing.noise_gain`). Every channel is in units of what it usually is, by
-    its median absolute deviation over the scan: the correlation of the noise in neighbouring
-    channels is in that, and so is what the reconstruction misses everywhere. That is no less than
-    half of what white noise would leave.
+    its median absolute deviation over the scan, or 4000 pixels of it: the correlation of the noise
+    in neighbouring channels is in that, and so is what the reconstruction misses everywhere. That
+    is no less than half of what white noise would leave.
 
     Parameters
     ----------

@@ -64,9 +64,9 @@ def describe_regions(
     r"""Describe the connected regions of a mask, the lowest score first.
 
     Residuals in units of the noise are averaged over a region, as they are and smoothed over
-    1.5 eV. Their standard error is told by the pixels outside: the standard deviation of each
-    channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So nothing is
-    assumed of the noise, nor of its correlation between channels.
+    1.5 eV. Their standard error is told by the pixels outside, or 4000 of them: the standard
+    deviation of each channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So
+    nothing is assumed of the noise, nor of its correlation between channels.
 
     Parameters
     ----------

@@ -160,7 +160,7 @@ def energy_width(dispersion: float, channels: int) -> float:
 
 
 def energy_bin(dispersion: float, channels: int) -> int:
-    """Return how many channels may be added up without a loss: 1 eV, less of narrow ranges."""
+    """Return how many channels are summed up before scoring: 1 eV, less in narrow ranges."""
     # Files hold dispersions in single precision, in which 0.1 eV is a little more.
     return max(1, int(energy_width(dispersion, channels) / _FINE_WIDTH * _BIN + 1e-3))
 

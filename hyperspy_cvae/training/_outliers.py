@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.crossband import by_regression
+from hyperspy_cvae.crossband import DARKEST, by_regression
 from hyperspy_cvae.shards import energy_bands
 from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 _RADIUS = 1.5  # pixels
-_FAINTEST = 0.05  # of the mean spectrum
 _REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -79,7 +78,7 @@ class Outliers:
 
     def _far(self, expected: NDArray[np.float32], band: NDArray[np.float32]) -> NDArray[np.float64]:
         inside = band > 0
-        faintest = _FAINTEST * np.abs(expected[self.use]).mean(0) + _TINY
+        faintest = DARKEST * np.abs(expected[self.use]).mean(0) + _TINY
         residual = self.smooth[..., inside] - expected
         residual /= np.sqrt(np.maximum(expected, faintest))
         residual /= noise_gain(self.use.shape, _RADIUS)[..., np.newaxis]
