@@ -8,6 +8,8 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import PolynomialFeatures
 
+from hyperspy_cvae.sampling import some
+
 DARKEST = 0.05
 """Of the mean spectrum: with less, a spectrum says little of itself."""
 
@@ -64,7 +66,7 @@ class CrossBand:
         self._places = _places(known)
         pool = self._places[usual]
         number = min(_NEIGHBOURS, len(pool) - 1)
-        sample = pool[_some(len(pool), _ENOUGH_PIXELS)]
+        sample = pool[some(len(pool), _ENOUGH_PIXELS)]
         nearest = _nearest(pool, sample, number + 1)[:, 1:]
         unlikeness = _unlikeness(pool[nearest] - sample[:, np.newaxis])
         self._usual = max(float(np.quantile(unlikeness, 0.95)), float(np.finfo(np.float32).tiny))
@@ -158,7 +160,7 @@ def by_regression(
     components = int(np.sqrt(2 * most_terms + 0.25) - 1.5)  # n have (n + 1) (n + 2) / 2 terms
     # The known ones sum to one.
     components = min(components, _REGRESSORS, others.shape[2] - 1)
-    chosen = chosen[_some(len(chosen), _ENOUGH_FOR_REGRESSION)]
+    chosen = chosen[some(len(chosen), _ENOUGH_FOR_REGRESSION)]
     if components < 1:
         return np.broadcast_to(shares[chosen].mean(0), (*usual.shape, shares.shape[1]))
     known = (others / total).reshape(usual.size, -1)
@@ -176,11 +178,6 @@ def by_regression(
     return np.maximum(found, 0).reshape(*usual.shape, -1).astype(np.float32)
 
 
-def _some(count: int, number: int) -> NDArray[np.int64]:
-    """Return the indices of ``number`` of ``count`` at random, or of all."""
-    return np.random.default_rng(0).permutation(count)[:number]
-
-
 def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return pixels by their spectra and where they are, ``(rows, columns, components + 2)``."""
     shape = spectra.shape[:2]
@@ -189,7 +186,7 @@ def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     flat = flat.reshape(-1, spectra.shape[2])
     mean = flat.mean(0)
     flat /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
-    chosen = flat[_some(len(flat), _ENOUGH_SPECTRA)]
+    chosen = flat[some(len(flat), _ENOUGH_SPECTRA)]
     components = min(_COMPONENTS, len(chosen), chosen.shape[1] - 1)
     pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen)
     unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)

@@ -6,6 +6,7 @@ from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 RADIUS = 1.0  # pixels
@@ -32,13 +33,6 @@ def smoothed_pearson(
         Standard deviation over energy in channels.
     """
     return pearson_correlation(*(smoothed(each, RADIUS, width) for each in (measured, expected)))
-
-
-def some_of(pixels: NDArray[np.bool_], number: int) -> tuple[NDArray[np.intp], ...]:
-    """Return the rows and columns of ``number`` of the pixels at random, or of all."""
-    places = np.nonzero(pixels)
-    some = np.random.default_rng(0).permutation(len(places[0]))[:number]
-    return tuple(each[some] for each in places)
 
 
 def some_spectra(

@@ -8,8 +8,9 @@ from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
 
 from hyperspy_cvae.detection._automatic import bulk_p_values
-from hyperspy_cvae.detection._misfit import fitted_noise, some_of, some_spectra, whitened
+from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._scores import Score, energy_width
+from hyperspy_cvae.sampling import some_of
 
 _FEWEST_SIGMAS = 4.0
 _FEWEST_OUTSIDE, _ENOUGH_OUTSIDE = 20, 4000  # pixels to know a standard deviation

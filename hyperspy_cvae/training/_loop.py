@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -52,17 +53,19 @@ class _Shards:
         self.shape = shape
         self.device = device
 
-    def at(self, corners: np.ndarray) -> list[Tensor]:
+    def at(self, corners: np.ndarray, steps: Sequence[int] = (1, 1)) -> list[Tensor]:
         """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``.
 
-        Beyond the scan it is reflected.
+        Beyond the scan it is reflected. ``steps`` of -1 turn rows or columns round.
         """
-        regions = [
-            np.ix_(*map(reflected, corner, self.shape, self.weight.shape))
-            for corner in corners.tolist()
-        ]
+        rows, columns = (
+            torch.from_numpy(np.stack([reflected(first, size, end)[::step] for first in firsts]))
+            for firsts, size, end, step in zip(
+                corners.T.tolist(), self.shape, self.weight.shape, steps, strict=True
+            )
+        )
         return [
-            torch.stack([values[region] for region in regions]).to(self.device)
+            values[rows[:, :, None], columns[:, None]].to(self.device)
             for values in (self.cube, self.weight, self.entropy)
         ]
 
@@ -258,8 +261,8 @@ class _Training:
         sums = torch.zeros(3, dtype=torch.float64)
         for _ in range(self.steps):
             corners = self.random.integers(*self.corners, size=(config.batch_size, 2))
-            flips = [axis for axis in (1, 2) if self.random.random() < 0.5]
-            intensities, weight, floor = (part.flip(flips) for part in self.shards.at(corners))
+            turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
+            intensities, weight, floor = self.shards.at(corners, turned)
             shown, target = self._pair(intensities, self.random)
             shown = corrupt(shown, self.random, config.corruption)
             logits, mean, log_variance = self.network(shown)
@@ -345,5 +348,6 @@ class _Training:
                 pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
                 expected[np.ix_(*pixels)] = shard
         far = self.outliers.far_from(expected)
-        limit = max(_FOREIGN, np.quantile(far[self.outliers.use], 1 - self.config.left_out))
-        self.shards.weight = torch.from_numpy(np.where(far > limit, 0, self.training_weight))
+        limit = np.quantile(far[self.training_weight > 0], 1 - self.config.left_out)
+        foreign = far > max(_FOREIGN, float(limit))
+        self.shards.weight = torch.from_numpy(np.where(foreign, 0, self.training_weight))

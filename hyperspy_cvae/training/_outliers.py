@@ -5,11 +5,13 @@ from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.crossband import DARKEST, by_regression
+from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
 from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 _RADIUS = 1.5  # pixels
 _REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
+_ENOUGH_PIXELS = 4000  # to know what is usual to a few per cent
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -46,17 +48,17 @@ class Outliers:
     """
 
     def __init__(self, measured: NDArray[np.float32], use: NDArray[np.bool_]) -> None:
-        self.use = use
+        self.usual = some_of(use, _ENOUGH_PIXELS)
         self.bands = energy_bands(measured.shape[2])
         self.smooth = smoothed(measured, _RADIUS)
-        self.by_rest = np.full((len(self.bands), *use.shape), np.inf)
+        self.by_rest = np.full((len(self.bands), *use.shape), np.inf, np.float32)
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
                 others = np.maximum(self.smooth[..., ~hidden].sum(-1, keepdims=True), 0)
                 expected = others * by_regression(self.smooth, _RADIUS, hidden, use)
                 far[:] = _REST * self._far(expected, band)
 
-    def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how far every spectrum is.
 
         Parameters
@@ -70,21 +72,22 @@ class Outliers:
             Robust standard deviations, ``(rows, columns)``.
         """
         smooth = smoothed(expected, _RADIUS)
-        farthest = np.full(self.use.shape, -np.inf)
+        farthest = np.full(smooth.shape[:2], -np.inf, np.float32)
         for band, by_rest in zip(self.bands, self.by_rest, strict=True):
             by_network = self._far(smooth[..., band > 0], band)
             farthest = np.maximum(farthest, np.minimum(by_network, by_rest))
         return farthest
 
-    def _far(self, expected: NDArray[np.float32], band: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _far(self, expected: NDArray[np.float32], band: NDArray[np.float32]) -> NDArray[np.float32]:
         inside = band > 0
-        faintest = DARKEST * np.abs(expected[self.use]).mean(0) + _TINY
+        faintest = DARKEST * np.abs(expected[self.usual]).mean(0) + _TINY
         residual = self.smooth[..., inside] - expected
         residual /= np.sqrt(np.maximum(expected, faintest))
-        residual /= noise_gain(self.use.shape, _RADIUS)[..., np.newaxis]
-        deviation = median_abs_deviation(residual[self.use], axis=0, scale="normal")
-        residual /= np.where(deviation > 0, deviation, np.inf)
-        misfit = np.cbrt(np.square(residual) @ (band[inside] / band.sum()))
-        spread = median_abs_deviation(misfit[self.use], scale="normal") + _TINY
-        far: NDArray[np.float64] = (misfit - np.median(misfit[self.use])) / spread
+        residual /= noise_gain(expected.shape[:2], _RADIUS)[..., np.newaxis]
+        deviation = median_abs_deviation(residual[self.usual], axis=0, scale="normal")
+        # Without any a channel says nothing.
+        share = band[inside] / band.sum() / np.where(deviation > 0, np.square(deviation), np.inf)
+        misfit = np.cbrt(np.square(residual, out=residual) @ share.astype(np.float32))
+        spread = median_abs_deviation(misfit[self.usual], scale="normal") + _TINY
+        far: NDArray[np.float32] = (misfit - np.median(misfit[self.usual])) / spread
         return far

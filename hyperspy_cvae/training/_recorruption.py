@@ -75,10 +75,10 @@ class Recorruption:
         drawn = torch.from_numpy(random.integers(len(self._bank), size=shape))
         sign = torch.from_numpy(random.choice(np.array([-1, 1], np.float32), size=shape))
         scale = intensities.sum(-1).clamp_min(0).sqrt() * sign.to(intensities.device)
-        noise = self._bank[drawn.to(intensities.device)] * scale[..., None]
+        noise, scale = self._bank[drawn.to(intensities.device)], scale[..., None]
         return (
-            torch.add(intensities, noise, alpha=self.strength),
-            torch.sub(intensities, noise, alpha=1 / self.strength),
+            torch.addcmul(intensities, noise, scale, value=self.strength),
+            torch.addcmul(intensities, noise, scale, value=-1 / self.strength),
         )
 
 
