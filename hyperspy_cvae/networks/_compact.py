@@ -66,6 +66,7 @@ class CompactNetwork(CVAENetwork):
     """
 
     floor: Tensor
+    summable = True
 
     def __init__(self, shape: tuple[int, int, int], config: CompactConfig) -> None:
         super().__init__()
@@ -74,7 +75,6 @@ class CompactNetwork(CVAENetwork):
         components = min(config.components, channels)
         first, second, third = config.features
         self.farthest = max(1, round(config.drift * channels))
-        self.spacing = math.ceil(self.farthest / _SHIFTS)
         self.spectral = nn.Linear(channels, components)
         self.to_drift = nn.Sequential(
             nn.Conv1d(components, 32, 5, padding=2),
@@ -161,10 +161,11 @@ class CompactNetwork(CVAENetwork):
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
-        row = (intensities.sum(2) / total.sum(2)) @ self.spectral.weight.T + self.spectral.bias
+        spectral, _ = self._layers()
+        row = (intensities.sum(2) / total.sum(2)) @ spectral.T + self.spectral.bias
         drift = self.to_drift(row.transpose(1, 2)).squeeze(1)
         # Divided after the product, which is far smaller than the shard.
-        weight = self._drifted(self.spectral.weight, drift)
+        weight = self._drifted(spectral, drift)
         components = torch.einsum("brce,brke->brck", intensities, weight) / total
         components = (components + self.spectral.bias).permute(0, 3, 1, 2)
         # The convolutions are normalised, and tell little of what is the same all over the shard.
@@ -187,7 +188,7 @@ class CompactNetwork(CVAENetwork):
             + self.of_surroundings(latent)
         )
         components = self.compose(features).permute(0, 2, 3, 1)
-        spectra = torch.cat([self.spectrum.weight, self.spectrum.bias[:, None]], 1).T
+        _, spectra = self._layers()
         one = torch.ones_like(components[..., :1])
         return torch.cat([components, one], -1) @ self._drifted(spectra, drift)
 
@@ -200,18 +201,41 @@ class CompactNetwork(CVAENetwork):
         )
         return torch.cat([kind, contrast - surroundings], 1).tanh().permute(0, 2, 3, 1)
 
+    def _layers(self) -> tuple[Tensor, Tensor]:
+        """Return the first layer and the last, with its bias, ``(n, energy)``.
+
+        Of channels summed up, what is exact for the spectrum that the last layer's bias makes, and
+        to first order near it.
+        """
+        first = self.spectral.weight
+        last = torch.cat([self.spectrum.weight, self.spectrum.bias[:, None]], 1).T
+        if self.width == 1:
+            return first, last
+        whole = last.shape[1] // self.width * self.width
+        share = torch.log_softmax(
+            self.spectrum.bias.detach()[:whole].unflatten(0, (-1, self.width)), -1
+        )
+        first, last = (
+            torch.einsum("new,ew->ne", layer[:, :whole].unflatten(1, (-1, self.width)), share.exp())
+            for layer in (first, last)
+        )
+        entropy = -(share * share.exp()).sum(-1)
+        return first, torch.cat([last[:-1], last[-1:] + entropy])
+
     def _drifted(self, spectra: Tensor, drift: Tensor) -> Tensor:
         """Return spectra ``(n, energy)`` as they are in each row, ``(batch, rows, n, energy)``.
 
         Cubic convolution interpolates between whole shifts (R. G. Keys, IEEE Trans. Acoust. 29
         (1981) 1153); beyond the axis a spectrum goes on as it ends.
         """
-        steps = math.ceil(self.farthest / self.spacing) + 1
-        reach = steps * self.spacing
+        farthest = self.farthest / self.width
+        spacing = math.ceil(farthest / _SHIFTS)
+        steps = math.ceil(farthest / spacing) + 1
+        reach = steps * spacing
         padded = nn.functional.pad(spectra, (reach, reach), mode="replicate")
-        shifted = padded.unfold(-1, spectra.shape[-1], self.spacing)
+        shifted = padded.unfold(-1, spectra.shape[-1], spacing)
         whole = torch.arange(steps, -steps - 1, -1, dtype=drift.dtype, device=drift.device)
-        distance = (self.farthest / self.spacing * drift[..., None] - whole).abs()
+        distance = (farthest / spacing * drift[..., None] - whole).abs()
         near = (1.5 * distance - 2.5) * distance.square() + 1
         far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
         share = torch.where(distance < 1, near, torch.where(distance < 2, far, 0))

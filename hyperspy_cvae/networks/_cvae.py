@@ -12,6 +12,11 @@ class CVAENetwork(nn.Module):
     their input from the bulk, :meth:`adapt`.
     """
 
+    summable = False
+    """Whether a network can also be shown channels that are summed up, by ``width``."""
+    width = 1
+    """Channels of the axis in one of the shards; logits are of sums over as many."""
+
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Encode shards.
 

@@ -17,6 +17,10 @@ class TrainingConfig:
     ----------
     epochs
         Passes over the scan; a pass draws as many shards as would tile it.
+    summed
+        Fraction of the epochs, the first ones of one cycle, in which the compact network is shown
+        channels summed up to half the width of fine structure: of many channels that is quicker,
+        and the last epochs make up for it.
     fewest_shards
         Shards of a pass over a scan so small that fewer would tile it: a small scan needs as
         many steps as a large one to converge.
@@ -57,6 +61,7 @@ class TrainingConfig:
     """
 
     epochs: int = 48
+    summed: float = 0.75
     fewest_shards: int = 64
     batch_size: int = 2
     learning_rate: float = 2e-3
@@ -86,7 +91,7 @@ class TrainingConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to below 1 is needed."
                 )
-        for name in ("warm_up", "corruption"):
+        for name in ("summed", "warm_up", "corruption"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to 1 is needed."

@@ -30,8 +30,9 @@ _FOREIGN = 3.0  # robust standard deviations
 class History:
     """What happened during a training, epoch by epoch.
 
-    Cross-entropies are in nats per spectrum, above the entropy of the data; the divergence is in
-    nats per shard. Held-out tiles there are only in a training that they tell when to stop.
+    Cross-entropies are in nats per spectrum, above the entropy of the data; noise is part of them,
+    and they rise when channels are no longer summed up. The divergence is in nats per shard.
+    Held-out tiles there are only in a training that they tell when to stop.
     """
 
     cross_entropy: list[float] = field(default_factory=list)
@@ -174,12 +175,9 @@ class _Training:
         spectra = cube[weight > 0]
         if len(spectra) > _ENOUGH_SPECTRA:
             spectra = self.random.choice(spectra, _ENOUGH_SPECTRA, replace=False)
-        self.recorruption = (
-            Recorruption(spectra, config.recorruption, device) if config.recorruption else None
-        )
         floor = 0.05 * median
-        spectra = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
-        network.adapt(torch.from_numpy(spectra), floor)
+        shapes = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
+        network.adapt(torch.from_numpy(shapes), floor)
         self.network = network.to(device)
         # One cycle ends where it is best: what tiles say of its last epochs is noise.
         self.tiles = (
@@ -191,10 +189,15 @@ class _Training:
         self.training_weight = weight.copy()
         for tile in self.tiles:
             self.training_weight[tile.region] = 0
-        self.shards = _Shards(cube, self.training_weight, shape, device)
+        self.cube, self.spectra, self.shape, self.device = cube, spectra, shape, device
+        fine = fine_width(cube.shape[2])
+        half = max(1, fine // 2)
+        summed = config.summed if network.summable and config.schedule == "onecycle" else 0.0
+        self.summed_epochs = round(summed * config.epochs)
+        self._show(self.training_weight, half if self.summed_epochs else 1)
         if config.left_out:
-            coarse = binned(cube, fine_width(cube.shape[2]))
-            self.outliers = Outliers(coarse, self.training_weight > 0)
+            self.fine = fine // half * half
+            self.outliers = Outliers(binned(cube, self.fine), self.training_weight > 0)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -208,6 +211,16 @@ class _Training:
                 self.optimiser, patience=10, factor=0.5
             )
 
+    def _show(self, weight: np.ndarray, width: int) -> None:
+        """Train on sums over ``width`` channels from now on, with a weight of each spectrum."""
+        self.network.width = width
+        cube, spectra = (
+            each if width == 1 else binned(each, width) for each in (self.cube, self.spectra)
+        )
+        self.shards = _Shards(cube, weight, self.shape, self.device)
+        strength = self.config.recorruption
+        self.recorruption = Recorruption(spectra, strength, self.device) if strength else None
+
     def run(self, show_progressbar: bool) -> History:
         epochs = self.config.epochs
         history = History()
@@ -217,6 +230,8 @@ class _Training:
         )
         try:
             for epoch in range(1, epochs + 1):
+                if epoch == self.summed_epochs + 1 and self.network.width > 1:
+                    self._show(self.shards.weight.numpy(), 1)
                 excess, divergence = self._epoch(epoch)
                 history.cross_entropy.append(excess)
                 history.divergence.append(divergence)
@@ -249,6 +264,7 @@ class _Training:
             )
         finally:
             progress.close()
+            self.network.width = 1
         history.stopped = history.stopped or "all epochs done"
         self.network.load_state_dict(best_weights)
         self.network.eval()
@@ -336,7 +352,7 @@ class _Training:
         """Give no weight to the spectra that the network finds foreign."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
-        width = fine_width(self.shards.cube.shape[2])
+        width = self.fine // self.network.width
         expected = np.empty_like(self.outliers.smooth)
         self.network.eval()
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):

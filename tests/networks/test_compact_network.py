@@ -183,3 +183,47 @@ def test_small_enough_for_a_laptop() -> None:
     with torch.device("meta"):
         network = CompactNetwork((24, 24, 1312), CompactConfig())
     assert sum(parameter.numel() for parameter in network.parameters()) < 5e6
+
+
+def _sums(logits: Tensor, width: int) -> Tensor:
+    whole = logits.shape[-1] // width * width
+    return torch.logsumexp(logits[..., :whole].unflatten(-1, (-1, width)), -1)
+
+
+def _still(channels: int) -> CompactNetwork:
+    """A network that finds no drift."""
+    network = _adapted((6, 6, channels))
+    last = network.to_drift[-2]
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+    return network
+
+
+@torch.no_grad()
+def test_logits_of_summed_channels_are_exact_to_first_order() -> None:
+    network = _still(101)
+    code, last = network.encode(1000 * _bulk(101)[:36].view(1, 6, 6, 101))[2], network.compose[-1]
+    latent, weight, bias = torch.randn(1, 5), last.weight.clone(), last.bias.clone()
+    errors = []
+    for size in (0.0, 2.0, 4.0):
+        last.weight.copy_(size * weight)
+        last.bias.copy_(size * bias)
+        network.width = 1
+        expected = _sums(network.decode(latent, code), 3)
+        network.width = 3
+        errors.append(float((network.decode(latent, code) - expected).square().mean().sqrt()))
+    assert errors[0] < 1e-2 * errors[1]
+    assert errors[2] == pytest.approx(4 * errors[1], rel=0.2)
+
+
+@torch.no_grad()
+def test_flat_steps_have_the_same_code_when_they_are_summed_up() -> None:
+    network = _still(99)
+    bulk = _bulk(33, components=60)
+    network.adapt(bulk.repeat_interleave(3, 1) / 3, 10.0)
+    shards = 1000 * bulk[:36].view(1, 6, 6, 33)
+    whole = network.encode(shards.repeat_interleave(3, -1) / 3)
+    network.width = 3
+    for one, other in zip(whole, network.encode(shards), strict=True):
+        assert one is not None
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)

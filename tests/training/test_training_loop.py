@@ -394,6 +394,73 @@ def test_an_interrupt_in_the_first_epoch_is_passed_on(
         train(network, cube, np.ones((16, 16), dtype=bool), BRIEF, shape=shape)
 
 
+# Channels that are summed up at first
+
+
+@pytest.fixture
+def wide() -> np.ndarray:
+    """So many channels that half of the width of fine structure is two."""
+    return _counts(np.repeat(_expected(16, 16, 0.15), 24, axis=-1) / 24, 30_000)
+
+
+def _shown(
+    cube: np.ndarray, config: TrainingConfig, patch: pytest.MonkeyPatch, stop: float = math.inf
+) -> tuple[CVAENetwork, list[int]]:
+    """The trained network, and how many channels it was shown in each step."""
+    network, shape = _network(cube)
+    forward, shown = network.forward, []
+
+    def watched(intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        shown.append(intensities.shape[-1])
+        if len(shown) >= stop:
+            raise KeyboardInterrupt
+        return forward(intensities)
+
+    patch.setattr(network, "forward", watched)
+    train(network, cube, np.ones(cube.shape[:2], bool), config, shape=shape)
+    return network, shown
+
+
+def test_the_last_epochs_are_shown_all_channels(
+    wide: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, shown = _shown(wide, replace(BRIEF, epochs=4), monkeypatch)
+    assert shown == 3 * 8 * [384] + 8 * [768]
+    assert network.width == 1
+
+
+def test_an_interrupt_before_leaves_a_network_of_all_channels(
+    wide: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.warns(UserWarning, match="interrupted in epoch 2"):
+        network, shown = _shown(wide, replace(BRIEF, epochs=4), monkeypatch, stop=12)
+    assert shown == 12 * [384]
+    assert network.width == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [replace(BRIEF, summed=0.0), replace(STOPPABLE, summed=1.0)],
+    ids=["not asked for", "tiles that tell when to stop"],
+)
+def test_channels_are_not_summed_up(
+    wide: np.ndarray, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shown = _shown(wide, config, monkeypatch)
+    assert set(shown) == {768}
+
+
+def test_as_much_is_learnt_from_summed_channels(wide: np.ndarray) -> None:
+    expected = np.repeat(_expected(16, 16, 0.15), 24, axis=-1) / 24
+    found = []
+    for summed in (0.0, 0.75):
+        network, _ = _train(wide, replace(SHORT, epochs=20, left_out=0.0, summed=summed))
+        found.append(_divergence(expected, _reconstruct(network, wide)))
+    mean = wide.sum((0, 1), dtype=float) / wide.sum(dtype=float)
+    assert found[1] < 1.2 * found[0]
+    assert found[1] < 0.5 * _divergence(expected, mean)
+
+
 # What cannot be trained
 
 
