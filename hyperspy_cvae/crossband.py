@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.spatial import KDTree
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import PolynomialFeatures
 
 from hyperspy_cvae.sampling import some
@@ -197,8 +197,7 @@ def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
 def _nearest(
     pool: NDArray[np.float64], wanted: NDArray[np.float64], number: int
 ) -> NDArray[np.int64]:
-    search = NearestNeighbors(n_neighbors=number, algorithm="brute").fit(pool)
-    nearest: NDArray[np.int64] = search.kneighbors(wanted, return_distance=False)
+    _, nearest = KDTree(pool).query(wanted, np.arange(1, number + 1))
     return nearest
 
 
