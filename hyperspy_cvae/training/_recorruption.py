@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -56,10 +57,10 @@ class Recorruption:
         covariance = np.zeros(length)
         covariance[: correlation.size] = correlation
         covariance[-correlation.size + 1 :] = correlation[:0:-1]
-        spectrum = np.sqrt(np.maximum(np.fft.rfft(covariance).real, 0))
-        white = np.random.default_rng(0).normal(size=(_BANK, length))
-        noise = np.fft.irfft(np.fft.rfft(white) * spectrum, length)[:, :channels]
-        self._bank = torch.from_numpy((noise * deviation).astype(np.float32)).to(device)
+        spectrum = np.sqrt(np.maximum(rfft(covariance).real, 0)).astype(np.float32)
+        white = np.random.default_rng(0).standard_normal((_BANK, length), np.float32)
+        noise = irfft(rfft(white) * spectrum, length)[:, :channels]
+        self._bank = torch.from_numpy(noise * deviation.astype(np.float32)).to(device)
 
     def pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return what to show and what to aim at, both of the shape of ``intensities``.
