@@ -184,7 +184,7 @@ def published(path: Path, epochs: int | None) -> float:
     cube = np.load(path)[:24, :24]
 
     def epoch(steps: int) -> float:
-        training = replace(PAPER_CVAE.training, epochs=1, fewest_shards=steps)
+        training = replace(PAPER_CVAE.training, epochs=1, shards_per_epoch=steps)
         model = CVAE(replace(PAPER_CVAE, training=training))
         return duration(lambda: model.fit(cube))
 

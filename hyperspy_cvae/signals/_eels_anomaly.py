@@ -103,7 +103,8 @@ class EELSAnomalySignal(EELSSpectrum):
         overlap
             Fraction of a shard that neighbours share in a reconstruction.
         epochs
-            Passes over the scan, at most; by default those of the network's training.
+            How long to train: each is 64 shards, anywhere in the scan. By default 48, and 300 for
+            the published network.
         seed
             The same seed on the same machine gives the same maps.
         device

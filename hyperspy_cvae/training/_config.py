@@ -16,14 +16,14 @@ class TrainingConfig:
     Parameters
     ----------
     epochs
-        Passes over the scan; a pass draws as many shards as would tile it.
+        Each draws ``shards_per_epoch`` shards from anywhere in the scan.
     summed
         Fraction of the epochs, the first ones of one cycle, in which the compact network is shown
         channels summed up to half the width of fine structure: of many channels that is quicker,
         and the last epochs make up for it.
-    fewest_shards
-        Shards of a pass over a scan so small that fewer would tile it: a small scan needs as
-        many steps as a large one to converge.
+    shards_per_epoch
+        As many of 24 x 24 pixels tile a scan of 192 x 192. A small scan needs as many steps as a
+        large one to converge.
     batch_size
         Shards per step.
     learning_rate
@@ -62,7 +62,7 @@ class TrainingConfig:
 
     epochs: int = 48
     summed: float = 0.75
-    fewest_shards: int = 64
+    shards_per_epoch: int = 64
     batch_size: int = 2
     learning_rate: float = 2e-3
     hidden_learning_rate: float = 6e-3
@@ -78,7 +78,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "fewest_shards", "batch_size", "patience"):
+        for name in ("epochs", "shards_per_epoch", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but at least 1 is needed.")
         for name in ("learning_rate", "hidden_learning_rate", "recorruption", "gradient_clip"):
@@ -100,6 +100,11 @@ class TrainingConfig:
             raise ValueError(
                 f"schedule {self.schedule!r} is unknown; choose 'onecycle' or 'plateau'."
             )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return math.ceil(self.shards_per_epoch / self.batch_size)
 
 
 PAPER_TRAINING = TrainingConfig(

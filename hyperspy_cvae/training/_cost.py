@@ -41,17 +41,10 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def steps_per_epoch(scan: tuple[int, int], shape: tuple[int, int], config: TrainingConfig) -> int:
-    """Steps of an epoch: as many shards as tile the scan, or ``fewest_shards``, in batches."""
-    tiling = math.prod(math.ceil(n / m) for n, m in zip(scan, shape, strict=True))
-    return math.ceil(max(tiling, config.fewest_shards) / config.batch_size)
-
-
 def estimate_cost(
     size: tuple[int, int, int],
     network: NetworkConfig,
     config: TrainingConfig,
-    scan: tuple[int, int],
     device: torch.device,
 ) -> tuple[float, float]:
     """Estimate the memory in bytes and the time in hours of a training.
@@ -65,8 +58,6 @@ def estimate_cost(
         Rows, columns and channels of a shard.
     network, config
         What is trained, and how.
-    scan
-        Rows and columns of the scan.
     device
         Where.
     """
@@ -79,7 +70,7 @@ def estimate_cost(
     # Weights, gradients, two moments of Adam and the best weights so far; a dozen copies of the
     # shards in the loss.
     memory = 5 * weights + 12 * 4 * config.batch_size * math.prod(size)
-    steps = config.epochs * steps_per_epoch(scan, size[:2], config)
+    steps = config.epochs * config.steps_per_epoch
     cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 1
     rate = _GPU_FLOPS if device.type != "cpu" else _CPU_FLOPS_PER_CORE * min(cores, 16)
     # Backward passes take twice the forward one.
@@ -90,7 +81,6 @@ def check_cost(
     size: tuple[int, int, int],
     network: NetworkConfig,
     config: TrainingConfig,
-    scan: tuple[int, int],
     device: torch.device,
 ) -> None:
     """Refuse a training for which the memory is lacking, and warn of one that takes very long.
@@ -100,7 +90,7 @@ def check_cost(
     TrainingError
         If it needs more memory than is free.
     """
-    memory, hours = estimate_cost(size, network, config, scan, device)
+    memory, hours = estimate_cost(size, network, config, device)
     if device.type == "cuda":
         free = float(torch.cuda.mem_get_info(device)[0])
     else:

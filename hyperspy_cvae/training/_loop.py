@@ -15,7 +15,6 @@ from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.shards import binned, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
-from hyperspy_cvae.training._cost import steps_per_epoch
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
 from hyperspy_cvae.training._optimiser import OneCycle
 from hyperspy_cvae.training._outliers import Outliers
@@ -201,7 +200,7 @@ class _Training:
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
-        self.steps = steps_per_epoch(cube.shape[:2], shape, config)
+        self.steps = config.steps_per_epoch
         self.optimiser: torch.optim.Optimizer | OneCycle
         if config.schedule == "onecycle":
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)

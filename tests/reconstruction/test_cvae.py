@@ -177,11 +177,11 @@ def test_hours_are_told_before_the_start() -> None:
 
     from hyperspy_cvae.training import PAPER_TRAINING, check_cost, estimate_cost
 
-    size, scan, device = (24, 24, 1312), (192, 192), torch.device("cpu")
-    memory, hours = estimate_cost(size, PaperConfig(), PAPER_TRAINING, scan, device)
+    size, device = (24, 24, 1312), torch.device("cpu")
+    memory, hours = estimate_cost(size, PaperConfig(), PAPER_TRAINING, device)
     assert 15e9 < memory < 25e9
     assert 5 < hours < 500
-    _, brief = estimate_cost(size, CompactConfig(), TrainingConfig(), scan, device)
+    _, brief = estimate_cost(size, CompactConfig(), TrainingConfig(), device)
     assert brief < 0.2
     if hours > 12 and memory < 5e10:
         with (
@@ -189,7 +189,7 @@ def test_hours_are_told_before_the_start() -> None:
             if _lacks(memory)
             else pytest.warns(UserWarning, match="will take about")
         ):
-            check_cost(size, PaperConfig(), PAPER_TRAINING, scan, device)
+            check_cost(size, PaperConfig(), PAPER_TRAINING, device)
 
 
 def _lacks(memory: float) -> bool:

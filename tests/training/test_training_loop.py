@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHANNELS = 32
 ENERGY = np.arange(CHANNELS)
-SHORT = TrainingConfig(fewest_shards=32, batch_size=4, patience=100)
+SHORT = TrainingConfig(shards_per_epoch=32, batch_size=4, patience=100)
 STILL = {"learning_rate": 0.0, "hidden_learning_rate": 0.0}
 BRIEF = replace(SHORT, epochs=3, left_out=0.0)
 STOPPABLE = replace(BRIEF, schedule="plateau")
@@ -394,13 +394,7 @@ def test_an_interrupt_in_the_first_epoch_is_passed_on(
         train(network, cube, np.ones((16, 16), dtype=bool), BRIEF, shape=shape)
 
 
-# Channels that are summed up at first
-
-
-@pytest.fixture
-def wide() -> np.ndarray:
-    """So many channels that half of the width of fine structure is two."""
-    return _counts(np.repeat(_expected(16, 16, 0.15), 24, axis=-1) / 24, 30_000)
+# What is shown
 
 
 def _shown(
@@ -419,6 +413,22 @@ def _shown(
     patch.setattr(network, "forward", watched)
     train(network, cube, np.ones(cube.shape[:2], bool), config, shape=shape)
     return network, shown
+
+
+def test_a_larger_scan_takes_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for side in (16, 60):
+        cube = _counts(_expected(side, side, 0.15), 3000)
+        _, shown = _shown(cube, BRIEF, monkeypatch)
+        assert len(shown) == 3 * 8
+
+
+# Channels that are summed up at first
+
+
+@pytest.fixture
+def wide() -> np.ndarray:
+    """So many channels that half of the width of fine structure is two."""
+    return _counts(np.repeat(_expected(16, 16, 0.15), 24, axis=-1) / 24, 30_000)
 
 
 def test_the_last_epochs_are_shown_all_channels(
@@ -454,7 +464,7 @@ def test_as_much_is_learnt_from_summed_channels(wide: np.ndarray) -> None:
     expected = np.repeat(_expected(16, 16, 0.15), 24, axis=-1) / 24
     found = []
     for summed in (0.0, 0.75):
-        network, _ = _train(wide, replace(SHORT, epochs=20, left_out=0.0, summed=summed))
+        network, _ = _train(wide, replace(SHORT, epochs=10, left_out=0.0, summed=summed))
         found.append(_divergence(expected, _reconstruct(network, wide)))
     mean = wide.sum((0, 1), dtype=float) / wide.sum(dtype=float)
     assert found[1] < 1.2 * found[0]
