@@ -206,8 +206,9 @@ class _Training:
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)
         else:
             self.optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
+            # Its relative threshold takes a loss below zero, as noise can make it, for better.
             self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                self.optimiser, patience=10, factor=0.5
+                self.optimiser, patience=10, factor=0.5, threshold=0.0
             )
 
     def _show(self, weight: np.ndarray, width: int) -> None:
