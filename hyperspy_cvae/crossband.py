@@ -46,8 +46,9 @@ class CrossBand:
         ``(rows, columns, n)``: by them pixels are found alike.
     hidden
         Channels that are expected from the others, boolean ``(energy,)``.
-    usual
-        Pixels that say how alike neighbours are, boolean ``(rows, columns)``; at least two.
+    donors
+        Pixels that may be neighbours, and say how alike neighbours are, boolean ``(rows,
+        columns)``; at least two.
 
     References
     ----------
@@ -59,20 +60,21 @@ class CrossBand:
         intensities: NDArray[np.float32],
         known: NDArray[np.float32],
         hidden: NDArray[np.bool_],
-        usual: NDArray[np.bool_],
+        donors: NDArray[np.bool_],
     ) -> None:
         self.intensities = intensities
         self.hidden = hidden
+        self._donors = donors
         self._places = _places(known)
-        pool = self._places[usual]
-        number = min(_NEIGHBOURS, len(pool) - 1)
-        sample = pool[some(len(pool), _ENOUGH_PIXELS)]
-        nearest = _nearest(pool, sample, number + 1)[:, 1:]
-        unlikeness = _unlikeness(pool[nearest] - sample[:, np.newaxis])
+        self._tree = KDTree(self._places[donors])
+        number = min(_NEIGHBOURS, self._tree.n - 1)
+        sample = self._tree.data[some(self._tree.n, _ENOUGH_PIXELS)]
+        _, nearest = self._tree.query(sample, np.arange(2, number + 2))
+        unlikeness = _unlikeness(self._tree.data[nearest] - sample[:, np.newaxis])
         self._usual = max(float(np.quantile(unlikeness, 0.95)), float(np.finfo(np.float32).tiny))
 
     def expected(
-        self, region: NDArray[np.bool_], donors: NDArray[np.bool_]
+        self, region: NDArray[np.bool_], away: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the hidden channels over the sum of the others, ``(pixels, hidden)``.
 
@@ -84,25 +86,39 @@ class CrossBand:
         ----------
         region
             The pixels, boolean ``(rows, columns)``.
-        donors
-            Pixels that may be neighbours, of the same shape; at least two.
+        away
+            Pixels that are to be no neighbours, of the same shape; none if not given. At least two
+            donors are to be left.
         """
-        pool, wanted = self._places[donors], self._places[region]
-        number = min(_NEIGHBOURS, len(pool) - 1)
-        nearest = _nearest(pool, wanted, number)
+        wanted = self._places[region]
+        nearest = self._nearest(wanted, away)
+        number = nearest.shape[1]
         used, neighbours = np.unique(nearest, return_inverse=True)
-        spectra = self.intensities[np.unravel_index(np.flatnonzero(donors)[used], donors.shape)]
+        pixels = np.flatnonzero(self._donors)[used]
+        spectra = self.intensities[np.unravel_index(pixels, self._donors.shape)]
         hidden = self.hidden
         shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)
         weights, unlikeness = np.empty(nearest.shape, np.float32), np.empty(len(wanted))
         for begin in range(0, len(wanted), _PIXELS_AT_ONCE):
             some = slice(begin, begin + _PIXELS_AT_ONCE)
-            offsets = pool[nearest[some]] - wanted[some, np.newaxis]
+            offsets = self._tree.data[nearest[some]] - wanted[some, np.newaxis]
             weights[some], unlikeness[some] = _weights(offsets), _unlikeness(offsets)
         trusted = np.clip(2 - unlikeness / self._usual, 0, 1)[:, np.newaxis].astype(np.float32)
         rows = np.arange(0, weights.size + 1, number)
         combine = csr_array((weights.ravel(), neighbours.ravel(), rows), (len(wanted), len(used)))
         return np.maximum(combine @ shares, 0), trusted
+
+    def _nearest(
+        self, wanted: NDArray[np.float64], away: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """Return the nearest donors of each of the places, ``(places, number)``."""
+        left_out = np.zeros(self._tree.n, bool) if away is None else away[self._donors]
+        extra = np.count_nonzero(left_out)
+        number = min(_NEIGHBOURS, self._tree.n - extra - 1)
+        _, nearest = self._tree.query(wanted, np.arange(1, number + extra + 1))
+        # Those that are left out behind the others, which stay in their order.
+        order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]
+        return np.take_along_axis(nearest, order, axis=1)
 
 
 def by_regression(
@@ -192,13 +208,6 @@ def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
     unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)
     place = np.moveaxis(np.indices(shape), 0, -1) / _FAR
     return np.concatenate([pca.transform(flat).reshape(*shape, -1) / unit, place], -1)
-
-
-def _nearest(
-    pool: NDArray[np.float64], wanted: NDArray[np.float64], number: int
-) -> NDArray[np.int64]:
-    _, nearest = KDTree(pool).query(wanted, np.arange(1, number + 1))
-    return nearest
 
 
 def _unlikeness(offsets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ class Counts(NamedTuple):
     """A spectrum image as plain numbers; see :func:`prepare`."""
 
     cube: NDArray[np.float32]
-    """Counts ``(rows, columns, energy)``, all finite."""
+    """Counts ``(rows, columns, energy)``, all finite; the data themselves if they were so."""
     judged: NDArray[np.bool_]
     """Spectra that hold a measurement, ``(rows, columns)``."""
     alive: NDArray[np.bool_]
@@ -103,14 +103,16 @@ def prepare(data: NDArray[np.generic]) -> Counts:
     >>> prepare(data).cube[0, 0, 3:6]
     array([ 9., 17., 25.], dtype=float32)
     """
-    cube = data.astype(np.float32)
-    finite = np.isfinite(cube)
-    if finite.all():
-        judged: NDArray[np.bool_] = np.ones(cube.shape[:2], bool)
-        alive: NDArray[np.bool_] = np.ones(cube.shape[2], bool)
-    else:
+    cube = data.astype(np.float32, copy=False)
+    judged: NDArray[np.bool_] = np.ones(cube.shape[:2], bool)
+    alive: NDArray[np.bool_] = np.ones(cube.shape[2], bool)
+    with np.errstate(invalid="ignore"):  # NaN, which is neither
+        lowest, highest = cube.min(initial=np.inf), cube.max(initial=-np.inf)
+    if not np.isfinite([lowest, highest]).all():
+        finite = np.isfinite(cube)
         alive = np.asarray(finite.any((0, 1)))
         judged = np.asarray(finite.sum(-1) >= max(1, alive.sum() / 2))
+        cube = np.where(finite, cube, 0)
         _fill(cube, finite, judged)
     if judged.sum() < _FEWEST_SPECTRA or alive.sum() < _FEWEST_CHANNELS:
         raise ValueError(
@@ -118,9 +120,11 @@ def prepare(data: NDArray[np.generic]) -> Counts:
             f"least {_FEWEST_SPECTRA} and {_FEWEST_CHANNELS} are needed: check the file, or widen "
             "the energy range."
         )
-    if np.ptp(cube[judged]) == 0:
+    if not np.isfinite([lowest, highest]).all():
+        lowest, highest = cube[judged].min(), cube[judged].max()
+    if lowest == highest:
         raise ValueError(
-            f"data is {cube[judged].flat[0]:g} everywhere: there is nothing to learn; check the "
+            f"data is {lowest:g} everywhere: there is nothing to learn; check the "
             "file, or which of its signals was loaded."
         )
     return Counts(cube, judged, alive)

@@ -1,19 +1,18 @@
 """Gaussians over pixels and energy, and what they do to noise."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 _TRUNCATE = 4.0  # standard deviations, as scipy does
+_AT_ONCE = 32  # pixels or channels
 
 
 def smoothed(cube: NDArray[np.float32], radius: float, width: float = 0.0) -> NDArray[np.float32]:
-    """Return a cube smoothed by a Gaussian: :func:`scipy.ndimage.gaussian_filter`, in threads.
+    """Return a cube smoothed by a Gaussian, as :func:`scipy.ndimage.gaussian_filter` does it.
 
-    There are as many as torch uses, and the numbers are the same for any.
+    Along each axis that is a product with a matrix, few of whose elements are not 0: several times
+    as quick.
 
     Parameters
     ----------
@@ -29,25 +28,28 @@ def smoothed(cube: NDArray[np.float32], radius: float, width: float = 0.0) -> ND
     >>> smoothed(cube, 1.0)[2, :, 0].round(2)
     array([0.02, 0.1 , 0.16, 0.1 , 0.02], dtype=float32)
     """
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        for axis, sigma in enumerate((radius, radius, width)):
-            if sigma > 0:
-                cube = _along(cube, axis, sigma, threads)
+    for axis, sigma in enumerate((radius, radius, width)):
+        if sigma > 0:
+            cube = _along(cube, axis, sigma)
     return cube
 
 
-def _along(
-    cube: NDArray[np.float32], axis: int, sigma: float, threads: ThreadPoolExecutor
-) -> NDArray[np.float32]:
-    result = np.empty_like(cube)
-    across = 1 if axis == 0 else 0
-
-    def smooth(part: NDArray[np.intp]) -> None:
-        some = (slice(None),) * across + (slice(part[0], part[-1] + 1),)
-        gaussian_filter1d(cube[some], sigma, axis, output=result[some], truncate=_TRUNCATE)
-
-    parts = np.array_split(np.arange(cube.shape[across]), torch.get_num_threads())
-    list(threads.map(smooth, [part for part in parts if part.size]))
+def _along(cube: NDArray[np.float32], axis: int, sigma: float) -> NDArray[np.float32]:
+    length = cube.shape[axis]
+    reach = int(_TRUNCATE * sigma + 0.5)
+    impulses = np.eye(length, dtype=np.float32)
+    weights = gaussian_filter1d(impulses, sigma, axis=0, truncate=_TRUNCATE)
+    result = np.empty(cube.shape, np.float32)
+    for first in range(0, length, _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        near = slice(max(0, first - reach), first + _AT_ONCE + reach)
+        if axis == 2:
+            np.matmul(cube[..., near], weights[some, near].T, out=result[..., some])
+        elif axis == 1:
+            np.matmul(weights[some, near], cube[:, near], out=result[:, some])
+        else:
+            flat = cube[near].reshape(weights[some, near].shape[1], -1)
+            result[some] = (weights[some, near] @ flat).reshape(result[some].shape)
     return result
 
 

@@ -43,6 +43,10 @@ def test_nothing_to_learn(counts: np.ndarray) -> None:
         prepare(np.full((3, 3, 20), np.nan))
     with pytest.raises(ValueError, match="data is 7 everywhere"):
         prepare(np.full((3, 3, 20), 7))
+    gap = np.full((3, 3, 20), 7.0)
+    gap[0, 0, 3] = np.nan
+    with pytest.raises(ValueError, match="data is 7 everywhere"):
+        prepare(gap)
     with pytest.raises(ValueError, match="5 channels"):
         prepare(counts[..., :5])
 

@@ -2,27 +2,22 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.ndimage import gaussian_filter
 
 from hyperspy_cvae.smoothing import noise_gain, smoothed
 
 
-@pytest.mark.parametrize("shape", [(16, 13, 9), (1, 40, 30), (30, 1, 1)])
+@pytest.mark.parametrize("shape", [(16, 13, 9), (1, 40, 70), (70, 1, 1)])
 @pytest.mark.parametrize(("radius", "width"), [(1.5, 0.0), (2.5, 3.0), (0.0, 1.0)])
-@pytest.mark.parametrize("threads", [1, 3])
 def test_a_cube_is_smoothed_as_by_scipy(
     shape: tuple[int, int, int],
     radius: float,
     width: float,
-    threads: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     cube = np.random.default_rng(0).poisson(20, shape).astype(np.float32)
     before = cube.copy()
-    expected = gaussian_filter(cube, (radius, radius, width))
-    np.testing.assert_array_equal(smoothed(cube, radius, width), expected)
+    expected = gaussian_filter(cube.astype(float), (radius, radius, width))
+    np.testing.assert_allclose(smoothed(cube, radius, width), expected, rtol=3e-6)
     np.testing.assert_array_equal(cube, before)
 
 

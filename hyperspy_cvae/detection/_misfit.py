@@ -13,6 +13,7 @@ RADIUS = 1.0  # pixels
 _ENOUGH_PIXELS = 4000  # to know what is usual to a few per cent
 _ENOUGH_COUNTS = 500_000  # to know two numbers
 _LEAST_ELECTRONS = 0.1
+_ROUNDING = 8 * float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -21,7 +22,8 @@ def smoothed_pearson(
 ) -> NDArray[np.float64]:
     """Return the Pearson correlation of spectra that were smoothed over pixels and energy.
 
-    Both sides are smoothed by the same Gaussian: one pixel, and ``width`` channels.
+    Both sides are smoothed by the same Gaussian: one pixel, and ``width`` channels. NaN where one
+    of them is constant then.
 
     Parameters
     ----------
@@ -32,7 +34,13 @@ def smoothed_pearson(
     width
         Standard deviation over energy in channels.
     """
-    return pearson_correlation(*(smoothed(each, RADIUS, width) for each in (measured, expected)))
+    spectra = [smoothed(each, RADIUS, width) for each in (measured, expected)]
+    correlation = pearson_correlation(*spectra)
+    for each in spectra:
+        lowest, highest = each.min(-1), each.max(-1)
+        # That is constant, but for the rounding of sums.
+        correlation[highest - lowest <= _ROUNDING * np.maximum(abs(lowest), abs(highest))] = np.nan
+    return correlation
 
 
 def some_spectra(

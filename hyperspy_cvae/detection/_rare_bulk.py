@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
 from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
-from hyperspy_cvae.detection._misfit import whitened_residual
+from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, channels_of, energy_bands, fine_width
 from hyperspy_cvae.smoothing import smoothed
@@ -84,13 +84,13 @@ def without_rare_bulk(
     smooth = smoothed(coarse, _RADIUS)
     compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(coarse.shape[2]) > 0
-    residual = _residual(cube, expected, channels, width, judged)
+    residual = _residual(cube, expected, channels, width, judged, mask)
     faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
     checks: dict[int, _Check] = {}
     kept = mask.copy()
     for number in range(1, count + 1):
         region = labels == number
-        band = int(np.argmax(bands @ np.square(residual[region].mean(0))))
+        band = int(np.argmax(bands @ np.square(residual[region[mask]].mean(0))))
         if band not in checks:
             known = judged & (coarse[..., ~bands[band]].sum(-1) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
@@ -122,19 +122,25 @@ def _residual(
     channels: NDArray[np.bool_],
     width: int,
     judged: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return the residual in units of the noise, in coarse channels; 0 where none was compared."""
+    """Return the residual in units of the noise, ``(pixels of the mask, coarse channels)``.
+
+    It is 0 where none was compared.
+    """
     coarse = np.flatnonzero(channels) // width
     whole = coarse < channels.size // width
     places, begins = np.unique(coarse[whole], return_index=True)
-    residual = np.zeros((*judged.shape, channels.size // width), np.float32)
+    residual = np.zeros((np.count_nonzero(mask), channels.size // width), np.float32)
     if not places.size:
         return residual
-    measured, expected = (
-        np.add.reduceat(each[..., : whole.sum()], begins, axis=2)
-        for each in (channels_of(cube, channels), expected)
-    )
-    residual[..., places] = whitened_residual(measured, expected, judged)
+    measured = channels_of(cube, channels)
+
+    def summed(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.add.reduceat(spectra[:, : whole.sum()], begins, axis=1)
+
+    noise = fitted_noise(*map(summed, some_spectra(judged, measured, expected)))
+    residual[:, places] = whitened(summed(measured[mask]), summed(expected[mask]), noise)
     return residual
 
 
@@ -196,14 +202,14 @@ class _Check:
 
     def _misfit(self, region: NDArray[np.bool_]) -> tuple[float, float]:
         """Return D, and how far the neighbours are trusted."""
-        donors = self.bulk & ~binary_dilation(region, iterations=_MARGIN)
-        by_neighbours, trusted = self.crossband.expected(region, donors)
+        near = binary_dilation(region, iterations=_MARGIN)
+        by_neighbours, trusted = self.crossband.expected(region, near)
         spectra = self.coarse[region]
         others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
         told = by_neighbours if self.regression is None else self.regression[region]
-        near, far = ((each * others).mean(0) for each in (by_neighbours, told))
-        return distance(measured, near, far, self.compared), float(trusted.mean())
+        nearby, afar = ((each * others).mean(0) for each in (by_neighbours, told))
+        return distance(measured, nearby, afar, self.compared), float(trusted.mean())
 
 
 def distance(

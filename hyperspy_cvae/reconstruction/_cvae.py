@@ -237,7 +237,8 @@ class CVAE:
         spectra = blend(self._shards(network, intensities, shape), intensities.shape)
         spectra *= intensities.sum(-1, keepdims=True)
         if self.config.second_look:
-            spectra = second_look(intensities, spectra)
+            mended, instead = second_look(intensities, spectra)
+            spectra[mended] = instead
         spectra *= np.float32(scale)
         spectra += np.float32(offset)
         if not channels.all():

@@ -18,7 +18,7 @@ _MARGIN = 2  # pixels around what is doubted that say nothing about the bulk
 
 def second_look(
     intensities: NDArray[np.float32], first: NDArray[np.float32]
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     r"""Replace what a reconstruction does not fit by what the rest of the spectrum lets expect.
 
     A network that is shown something foreign follows it in part. Where bands of energies are
@@ -41,24 +41,28 @@ def second_look(
 
     Returns
     -------
-    numpy.ndarray
-        The reconstruction, of the same shape; ``first`` itself where nothing is doubted.
+    mended : numpy.ndarray
+        Pixels whose reconstruction is to be replaced, boolean ``(rows, columns)``.
+    spectra : numpy.ndarray
+        What takes its place, ``(pixels, energy)``.
     """
     channels = intensities.shape[2]
     width = max(1, fine_width(channels) // 2)
     measured, expected = binned(intensities, width), binned(first, width)
     bands = energy_bands(measured.shape[2])
-    doubts = np.stack([doubt(measured[..., b], expected[..., b]) for b in map(_extent, bands)])
+    doubts = doubt(measured, expected, bands > 0)
+    mended = np.zeros(doubts.shape[1:], bool)
     regions, count = label(doubts.any(0), np.ones((3, 3)))
     if not count:
-        return first
-    spectra = first.copy()
+        return mended, np.empty((0, channels), np.float32)
     faintest = DARKEST * np.abs(measured.sum(-1)).mean()
     has_counts = expected.sum(-1) > 0
     smooth = smoothed(measured, _RADIUS)
     # Channels left over at the end are part of the last coarse one.
     coarse = np.minimum(np.arange(channels) // width, measured.shape[2] - 1)
     crossbands: dict[bytes, CrossBand] = {}
+    spectra = np.empty((np.count_nonzero(regions), channels), np.float32)
+    places = np.cumsum(regions.ravel() > 0).reshape(regions.shape) - 1
     for number in range(1, count + 1):
         region = regions == number
         away = np.any(doubts[:, region].T @ bands, axis=0)
@@ -74,19 +78,22 @@ def second_look(
         if (key := away.tobytes()) not in crossbands:
             crossbands[key] = CrossBand(intensities, smooth[..., ~away], hidden, donors)
         found = first[region]
-        bulk, trusted = crossbands[key].expected(region, donors)
+        bulk, trusted = crossbands[key].expected(region)
         bulk *= found[:, ~hidden].sum(1, keepdims=True)
         doubted = np.minimum(doubts[:, region].T @ bands[:, coarse[hidden]], 1) * trusted
         found[:, hidden] += doubted * (bulk - found[:, hidden])
         found *= first[region].sum(1, keepdims=True) / found.sum(1, keepdims=True)
-        spectra[region] = found
-    return spectra
+        spectra[places[region]] = found
+        mended |= region
+    return mended, spectra[places[mended]]
 
 
-def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-    r"""Return how far a part of the spectra is to be doubted, 0 to 1, ``(rows, columns)``.
+def doubt(
+    intensities: NDArray[np.float32], spectra: NDArray[np.float32], parts: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    r"""Return how far parts of the spectra are to be doubted, 0 to 1, ``(parts, rows, columns)``.
 
-    The misfit of a pixel is
+    The misfit of a part of a spectrum is
 
     .. math::
 
@@ -107,28 +114,32 @@ def doubt(intensities: NDArray[np.float32], spectra: NDArray[np.float32]) -> NDA
         What was measured, ``(rows, columns, energy)``.
     spectra
         Its reconstruction, of the same shape.
+    parts
+        The channels of each part, boolean ``(parts, energy)``.
     """
-    variance = np.square(intensities - spectra).mean((0, 1))
+    residual = intensities - spectra
     mean = spectra.mean((0, 1))
-    varies = (variance > 0) & (mean > 0)
-    if varies.sum() < 2:
-        return np.zeros(spectra.shape[:2], np.float32)
-    deviations = np.sqrt(variance[varies])
-    measured, fitted = intensities[..., varies] / deviations, spectra[..., varies] / deviations
-    square = np.einsum("rce,rce->rc", fitted, fitted)
-    scale = np.einsum("rce,rce->rc", measured, fitted) / np.where(square > 0, square, 1)
-    misfit = np.square(measured - scale[..., np.newaxis] * fitted).mean(-1)
-    brightness = (spectra[..., varies] / mean[varies]).mean(-1)
-    misfit = gaussian_filter(misfit / np.maximum(brightness, DARKEST), _RADIUS)
-    bright = brightness > DARKEST
-    deviation = median_abs_deviation(misfit[bright], scale="normal") if bright.any() else 0
-    if deviation == 0:
-        return np.zeros(spectra.shape[:2], np.float32)
-    excess = (misfit - np.median(misfit[bright])) / deviation
-    doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)
-    return np.where(bright, doubted, 0).astype(np.float32)
-
-
-def _extent(band: NDArray[np.float32]) -> slice:
-    inside = np.flatnonzero(band)
-    return slice(inside[0], inside[-1] + 1)
+    # With the residual d = x - r the square of x - a r is (d^2) - (d r)^2 / (r^2), summed up.
+    square = np.square(residual)
+    variance = square.mean((0, 1))
+    counted = parts & (variance > 0) & (mean > 0)
+    number = np.maximum(counted.sum(1), 1)
+    weights = (counted / np.where(variance > 0, variance, 1)).T.astype(np.float32)
+    misfits = square @ weights
+    norm = np.square(spectra, out=square) @ weights
+    misfits -= np.square(np.multiply(residual, spectra, out=square) @ weights) / np.where(
+        norm > 0, norm, 1
+    )
+    brightnesses = spectra @ (counted / np.where(mean > 0, mean, 1)).T.astype(np.float32)
+    doubts = np.zeros((len(parts), *spectra.shape[:2]), np.float32)
+    for part in np.flatnonzero(counted.sum(1) > 1):
+        brightness = brightnesses[..., part] / number[part]
+        misfit = misfits[..., part] / number[part]
+        misfit = gaussian_filter(misfit / np.maximum(brightness, DARKEST), _RADIUS)
+        bright = brightness > DARKEST
+        deviation = median_abs_deviation(misfit[bright], scale="normal") if bright.any() else 0
+        if deviation > 0:
+            excess = (misfit - np.median(misfit[bright])) / deviation
+            doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)
+            doubts[part] = np.where(bright, doubted, 0)
+    return doubts

@@ -21,13 +21,13 @@ def bulk() -> np.ndarray:
 
 def test_noise_is_not_doubted(bulk: np.ndarray) -> None:
     counts = np.random.default_rng(0).poisson(bulk).astype(np.float32)
-    assert not doubt(counts, bulk).any()
+    assert not doubted(counts, bulk).any()
 
 
 def test_what_does_not_fit_is_doubted(bulk: np.ndarray) -> None:
     counts = np.random.default_rng(1).poisson(bulk).astype(np.float32)
     counts[10:18, 20:28] = np.roll(counts[10:18, 20:28], 6, axis=-1)
-    found = doubt(counts, bulk)
+    found = doubted(counts, bulk)
     assert found[11:17, 21:27].min() == 1
     far = np.ones((40, 40), bool)
     far[4:24, 14:34] = False
@@ -35,8 +35,22 @@ def test_what_does_not_fit_is_doubted(bulk: np.ndarray) -> None:
 
 
 def test_a_perfect_or_empty_reconstruction_is_not_doubted(bulk: np.ndarray) -> None:
-    assert not doubt(bulk, bulk).any()
-    assert not doubt(np.zeros_like(bulk), np.zeros_like(bulk)).any()
+    assert not doubted(bulk, bulk).any()
+    assert not doubted(np.zeros_like(bulk), np.zeros_like(bulk)).any()
+
+
+def doubted(counts: np.ndarray, bulk: np.ndarray) -> np.ndarray:
+    """Return how far the whole spectra are doubted."""
+    return doubt(counts, bulk, np.ones((1, counts.shape[2]), bool))[0]
+
+
+def looked_at(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return the reconstruction after the second look, which leaves the first as it is."""
+    before, found = first.copy(), first.copy()
+    mended, spectra = second_look(counts, first)
+    np.testing.assert_array_equal(first, before)
+    found[mended] = spectra
+    return found
 
 
 def two_kinds() -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +73,7 @@ def test_what_is_doubted_is_taken_from_pixels_that_are_alike_elsewhere() -> None
     counts[disc, 60:84] = counts[disc, 60:84][:, ::-1]
     first = bulk.copy()
     first[disc, 60:84] = 0.5 * (bulk[disc, 60:84] + counts[disc, 60:84])
-    found = second_look(counts, first)
+    found = looked_at(counts, first)
     within = (np.hypot(row - 24, column - 25) < 4) & (np.abs(column - 23.5) > 2)
 
     def error(spectra: np.ndarray) -> float:
@@ -73,18 +87,18 @@ def test_what_is_doubted_is_taken_from_pixels_that_are_alike_elsewhere() -> None
 
 def test_what_fits_is_returned_as_it_is() -> None:
     bulk, counts = two_kinds()
-    assert second_look(counts, bulk) is bulk
+    assert not second_look(counts, bulk)[0].any()
 
 
 def test_without_other_energies_or_pixels_the_first_look_stays() -> None:
     bulk, counts = two_kinds()
     counts[20:26, 20:26] = counts[20:26, 20:26, ::-1].copy() * 3
-    np.testing.assert_array_equal(second_look(counts, bulk), bulk)
-    assert doubt(counts, bulk).any()
+    np.testing.assert_array_equal(looked_at(counts, bulk), bulk)
+    assert doubted(counts, bulk).any()
     few, first = counts[:6, :6].copy(), bulk[:6, :6].copy()
     few[0, 0, 60:84] *= 9
-    assert doubt(few[..., 48:], first[..., 48:]).any()
-    np.testing.assert_array_equal(second_look(few, first), first)
+    assert doubted(few[..., 48:], first[..., 48:]).any()
+    np.testing.assert_array_equal(looked_at(few, first), first)
 
 
 def test_a_reconstruction_takes_the_second_look_if_asked_to() -> None:
@@ -115,7 +129,7 @@ def test_the_same_foreign_thing_elsewhere_is_no_witness() -> None:
     # What the discs have in common, and the bulk has not, is not doubted.
     counts[discs, 30:40] *= 1.05
     first[discs, 30:40] *= 1.05
-    found = second_look(counts, first)
+    found = looked_at(counts, first)
     change = found[discs, 60:84] - bulk[discs, 60:84]
     foreign = counts[discs, 60:84] - bulk[discs, 60:84]
     assert abs((change * foreign).sum() / np.square(foreign).sum()) < 0.1
@@ -127,7 +141,7 @@ def test_vacuum_is_neither_doubted_nor_a_measure_of_noise(bulk: np.ndarray) -> N
     bulk[14:] *= 0.001
     counts = random.poisson(bulk) + random.normal(0, 0.3, bulk.shape)
     counts[3:9, 20:28] = np.roll(counts[3:9, 20:28], 6, axis=-1)
-    found = doubt(counts.astype(np.float32), bulk)
+    found = doubted(counts.astype(np.float32), bulk)
     assert found[4:8, 21:27].min() == 1
     assert not found[14:].any()
 
@@ -141,7 +155,7 @@ def test_spectra_about_zero_keep_their_sums() -> None:
     counts[15, 15] = -counts[15, 15]
     first = bulk.copy()
     first[15, 15] *= -1
-    found = second_look(counts, first)
+    found = looked_at(counts, first)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(-1), first.sum(-1), rtol=1e-4)
 
@@ -155,8 +169,8 @@ def test_what_is_alike_nowhere_is_left_as_it_was() -> None:
     counts[30:38, 6:14] = random.poisson(bulk[30:38, 6:14])
     first = bulk.copy()
     first[30:38, 6:14, 60:84] = 0.5 * (first + first[..., ::-1])[30:38, 6:14, 12:36]
-    assert doubt(counts[..., 60:84], first[..., 60:84])[32:36, 8:12].min() == 1
-    found = second_look(counts, first)
+    assert doubted(counts[..., 60:84], first[..., 60:84])[32:36, 8:12].min() == 1
+    found = looked_at(counts, first)
     np.testing.assert_array_equal(found[32:36, 8:12], first[32:36, 8:12])
 
 
@@ -164,8 +178,8 @@ def test_energies_without_counts_tell_nothing() -> None:
     bulk, counts = two_kinds()
     bulk[..., :48] = counts[..., :48] = 0
     counts[20:26, 20:26, 48:] = counts[20:26, 20:26, :47:-1].copy()
-    assert doubt(counts[..., 60:84], bulk[..., 60:84]).any()
-    assert np.isfinite(second_look(counts, bulk)).all()
+    assert doubted(counts[..., 60:84], bulk[..., 60:84]).any()
+    assert np.isfinite(looked_at(counts, bulk)).all()
 
 
 def test_a_scan_without_noise_elsewhere_is_no_obstacle() -> None:
@@ -174,5 +188,5 @@ def test_a_scan_without_noise_elsewhere_is_no_obstacle() -> None:
     counts = np.broadcast_to(spectrum, (48, 48, 96)).copy()
     counts[..., 60:84] *= 1 + 0.01 * np.sin(37 * row + 91 * column)[..., np.newaxis]
     counts[20:26, 20:26, 60:84] = counts[20:26, 20:26, 83:59:-1].copy()
-    found = second_look(counts, np.broadcast_to(spectrum, (48, 48, 96)).copy())
+    found = looked_at(counts, np.broadcast_to(spectrum, (48, 48, 96)).copy())
     assert np.isfinite(found).all()
