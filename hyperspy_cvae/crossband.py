@@ -8,7 +8,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures
 
-from hyperspy_cvae.sampling import some
+from hyperspy_cvae.blocks import Cube, blockwise, spectra_at, to_map, totals
+from hyperspy_cvae.sampling import some, some_of
 
 DARKEST = 0.05
 """Of the mean spectrum: with less, a spectrum says little of itself."""
@@ -57,8 +58,8 @@ class CrossBand:
 
     def __init__(
         self,
-        intensities: NDArray[np.float32],
-        known: NDArray[np.float32],
+        intensities: Cube,
+        known: Cube,
         hidden: NDArray[np.bool_],
         donors: NDArray[np.bool_],
     ) -> None:
@@ -95,7 +96,7 @@ class CrossBand:
         number = nearest.shape[1]
         used, neighbours = np.unique(nearest, return_inverse=True)
         pixels = np.flatnonzero(self._donors)[used]
-        spectra = self.intensities[np.unravel_index(pixels, self._donors.shape)]
+        spectra = spectra_at(self.intensities, np.unravel_index(pixels, self._donors.shape))
         hidden = self.hidden
         shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)
         weights, unlikeness = np.empty(nearest.shape, np.float32), np.empty(len(wanted))
@@ -121,20 +122,15 @@ class CrossBand:
         return np.take_along_axis(nearest, order, axis=1)
 
 
-def by_regression(
-    spectra: NDArray[np.float32],
-    radius: float,
-    hidden: NDArray[np.bool_],
-    usual: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Return the hidden channels over the sum of the others, ``(rows, columns, hidden)``.
+class Regression:
+    """What the rest of a spectrum lets expect in its hidden channels, by the whole scan.
 
     They are a quadratic function of the principal components of the others, the same for the whole
     scan, fitted to the usual spectra (ridge regression), then again without the tenth of them that
     fits worst. Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual. There are
     ten components, or as many as leave ten independent spectra to each term of the function. With
     a radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
-    mean is returned.
+    mean is expected.
 
     Parameters
     ----------
@@ -146,7 +142,12 @@ def by_regression(
         Channels that are expected from the others, boolean ``(energy,)``; some, not all.
     usual
         Spectra to which the function is fitted, boolean ``(rows, columns)``; those with less than 5
-        % of the mean sum do not count. Without any, zeros are returned.
+        % of the mean sum do not count. Without any, zeros are expected.
+
+    Attributes
+    ----------
+    varies
+        Whether more than a mean is expected.
 
     Examples
     --------
@@ -158,56 +159,98 @@ def by_regression(
     >>> spectra += np.exp(-((energies - 30 - strain) ** 2) / 8)
     >>> spectra[40:44, 5:9, 20:] = spectra[20:24, 5:9, 20:]
     >>> spectra, hidden = gaussian_filter(spectra, (1.5, 1.5, 0)), energies >= 20
-    >>> found = by_regression(spectra, 1.5, hidden, np.ones((80, 80), bool))
+    >>> regression = Regression(spectra, 1.5, hidden, np.ones((80, 80), bool))
     >>> measured = spectra[..., hidden] / spectra[..., ~hidden].sum(-1, keepdims=True)
-    >>> misfit = abs(measured - found).max(-1)
+    >>> misfit = abs(measured - regression.expected(spectra)).max(-1)
     >>> bool(misfit[41:43, 6:8].min() > 20 * np.quantile(misfit, 0.98))
     True
     """
-    others = spectra[..., ~hidden]
-    total = others.sum(-1, keepdims=True)
-    floor = DARKEST * np.abs(total).mean() + np.finfo(np.float32).tiny
-    chosen = np.flatnonzero(usual & (total[..., 0] > floor))
-    total = np.maximum(total, floor)
-    shares = (spectra[..., hidden] / total).reshape(usual.size, -1)
-    if not chosen.size:
-        return np.zeros((*usual.shape, shares.shape[1]), np.float32)
-    most_terms = len(chosen) / max(1.0, 4 * np.pi * radius**2) / _SPECTRA_PER_TERM
-    components = int(np.sqrt(2 * most_terms + 0.25) - 1.5)  # n have (n + 1) (n + 2) / 2 terms
-    # The known ones sum to one.
-    components = min(components, _REGRESSORS, others.shape[2] - 1)
-    chosen = chosen[some(len(chosen), _ENOUGH_FOR_REGRESSION)]
-    if components < 1:
-        return np.broadcast_to(shares[chosen].mean(0), (*usual.shape, shares.shape[1]))
-    known = (others / total).reshape(usual.size, -1)
-    mean = known[chosen].mean(0)
-    known /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
-    pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
-    with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
-        pca.fit(known[chosen].astype(np.float64))
-    terms = PolynomialFeatures(2, include_bias=False).fit_transform(pca.transform(known))
-    ridge = Ridge(_SHRINKAGE * len(chosen)).fit(terms[chosen], shares[chosen])
-    misfit = np.square(shares[chosen] - ridge.predict(terms[chosen])).sum(1)
-    misfit *= total.ravel()[chosen]
-    fitting = chosen[misfit <= np.quantile(misfit, _FITTING)]
-    found = ridge.fit(terms[fitting], shares[fitting]).predict(terms)
-    return np.maximum(found, 0).reshape(*usual.shape, -1).astype(np.float32)
+
+    def __init__(
+        self,
+        spectra: Cube,
+        radius: float,
+        hidden: NDArray[np.bool_],
+        usual: NDArray[np.bool_],
+    ) -> None:
+        self.hidden = hidden
+        total = to_map(lambda block: block[..., ~hidden].sum(-1), spectra)
+        self._floor = DARKEST * np.abs(total).mean() + np.finfo(np.float32).tiny
+        self.varies = False
+        self._mean = np.zeros(np.count_nonzero(hidden), np.float32)
+        chosen = np.flatnonzero(usual & (total > self._floor))
+        if not chosen.size:
+            return
+        most_terms = len(chosen) / max(1.0, 4 * np.pi * radius**2) / _SPECTRA_PER_TERM
+        components = int(np.sqrt(2 * most_terms + 0.25) - 1.5)  # n have (n + 1) (n + 2) / 2 terms
+        # The known ones sum to one.
+        components = min(components, _REGRESSORS, int(np.count_nonzero(~hidden)) - 1)
+        chosen = chosen[some(len(chosen), _ENOUGH_FOR_REGRESSION)]
+        sample = spectra_at(spectra, np.unravel_index(chosen, usual.shape))
+        known, shares, sums = self._shares(sample)
+        self._mean = shares.mean(0)
+        if components < 1:
+            return
+        mean = known.mean(0)
+        self._unit = np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
+        self._pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
+        with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
+            self._pca.fit((known / self._unit).astype(np.float64))
+        self._quadratic = PolynomialFeatures(2, include_bias=False)
+        terms = self._quadratic.fit_transform(self._pca.transform(known / self._unit))
+        self._ridge = Ridge(_SHRINKAGE * len(chosen)).fit(terms, shares)
+        misfit = np.square(shares - self._ridge.predict(terms)).sum(1) * sums[:, 0]
+        fitting = misfit <= np.quantile(misfit, _FITTING)
+        self._ridge.fit(terms[fitting], shares[fitting])
+        self.varies = True
+
+    def expected(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the hidden channels over the sum of the others, ``(..., hidden)``.
+
+        Parameters
+        ----------
+        spectra
+            Smoothed as those it was fitted to, ``(..., energy)``.
+        """
+        if not self.varies:
+            return np.broadcast_to(self._mean, (*spectra.shape[:-1], self._mean.size))
+        known, _, _ = self._shares(spectra.reshape(-1, spectra.shape[-1]))
+        terms = self._quadratic.transform(self._pca.transform(known / self._unit))
+        found = np.maximum(self._ridge.predict(terms), 0).astype(np.float32)
+        return found.reshape(*spectra.shape[:-1], -1)
+
+    def _shares(
+        self, spectra: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return known and hidden channels over the sum of the known, and that sum."""
+        known, hidden = spectra[:, ~self.hidden], spectra[:, self.hidden]
+        total = np.maximum(known.sum(-1, keepdims=True), np.float32(self._floor))
+        return known / total, hidden / total, total
 
 
-def _places(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+def _places(spectra: Cube) -> NDArray[np.float64]:
     """Return pixels by their spectra and where they are, ``(rows, columns, components + 2)``."""
-    shape = spectra.shape[:2]
-    total = spectra.sum(-1, keepdims=True)
-    flat = spectra / np.maximum(total, DARKEST * np.abs(total).mean())
-    flat = flat.reshape(-1, spectra.shape[2])
-    mean = flat.mean(0)
-    flat /= np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
-    chosen = flat[some(len(flat), _ENOUGH_SPECTRA)]
+    total = to_map(lambda block: block.sum(-1), spectra)
+    floor = np.float32(max(DARKEST * np.abs(total).mean(), np.finfo(np.float32).tiny))
+
+    def shares(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        return spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
+
+    mean = totals(lambda block: shares(block).sum((0, 1)), spectra) / total.size
+    root = np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
+    root = root.astype(np.float32)
+    chosen = shares(spectra_at(spectra, some_of(np.ones(total.shape, bool), _ENOUGH_SPECTRA)))
     components = min(_COMPONENTS, len(chosen), chosen.shape[1] - 1)
-    pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen)
+    pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen / root)
     unit = max(np.sqrt(pca.explained_variance_[-1]), np.finfo(np.float32).tiny)
-    place = np.moveaxis(np.indices(shape), 0, -1) / _FAR
-    return np.concatenate([pca.transform(flat).reshape(*shape, -1) / unit, place], -1)
+
+    def transformed(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = (shares(block) / root).reshape(-1, block.shape[2])
+        return pca.transform(flat).reshape(*block.shape[:2], -1) / unit
+
+    places = blockwise(transformed, spectra, channels=components).compute()
+    place = np.moveaxis(np.indices(total.shape), 0, -1) / _FAR
+    return np.concatenate([places, place], -1)
 
 
 def _unlikeness(offsets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,15 +34,19 @@ def smoothed(cube: NDArray[np.float32], radius: float, width: float = 0.0) -> ND
     return cube
 
 
+def reach(radius: float) -> int:
+    """Return how many pixels or channels to either side a Gaussian takes into account."""
+    return int(_TRUNCATE * radius + 0.5)
+
+
 def _along(cube: NDArray[np.float32], axis: int, sigma: float) -> NDArray[np.float32]:
-    length = cube.shape[axis]
-    reach = int(_TRUNCATE * sigma + 0.5)
+    length, far = cube.shape[axis], reach(sigma)
     impulses = np.eye(length, dtype=np.float32)
     weights = gaussian_filter1d(impulses, sigma, axis=0, truncate=_TRUNCATE)
     result = np.empty(cube.shape, np.float32)
     for first in range(0, length, _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
-        near = slice(max(0, first - reach), first + _AT_ONCE + reach)
+        near = slice(max(0, first - far), first + _AT_ONCE + far)
         if axis == 2:
             np.matmul(cube[..., near], weights[some, near].T, out=result[..., some])
         elif axis == 1:
@@ -76,9 +80,9 @@ def noise_gain(shape: tuple[int, int], radius: float) -> NDArray[np.float32]:
 
 
 def _gain(length: int, radius: float) -> NDArray[np.float64]:
-    reach = int(_TRUNCATE * radius + 0.5)
-    impulses = np.eye(2 * reach + 1)  # the middle one is far from the borders
-    inside = np.linalg.norm(gaussian_filter1d(impulses, radius, axis=0)[reach])
-    short = min(length, 4 * reach + 1)
+    far = reach(radius)
+    impulses = np.eye(2 * far + 1)  # the middle one is far from the borders
+    inside = np.linalg.norm(gaussian_filter1d(impulses, radius, axis=0)[far])
+    short = min(length, 4 * far + 1)
     near = np.linalg.norm(gaussian_filter1d(np.eye(short), radius, axis=0), axis=1) / inside
     return np.insert(near, short // 2, np.ones(length - short))

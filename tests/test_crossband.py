@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hyperspy_cvae.crossband import by_regression
+from hyperspy_cvae.crossband import Regression
 
 ENERGIES = np.arange(60)
 HIDDEN = ENERGIES >= 40
@@ -34,7 +34,7 @@ def measured(scan: NDArray[np.float32]) -> NDArray[np.float32]:
 def expected(
     scan: NDArray[np.float32], usual: NDArray[np.bool_] = EVERYWHERE, radius: float = 0.0
 ) -> NDArray[np.float32]:
-    return by_regression(scan, radius, HIDDEN, usual)
+    return Regression(scan, radius, HIDDEN, usual).expected(scan)
 
 
 def test_what_belongs_together_is_told_even_beyond_what_is_usual(
@@ -110,7 +110,7 @@ def test_few_channels_and_spectra_tell_no_more_than_a_mean(strain: NDArray[np.fl
         expected(scan, one), np.broadcast_to(measured(scan)[20, 20], mean.shape), rtol=1e-4
     )
     assert not expected(scan, ~EVERYWHERE).any()
-    found = by_regression(scan[..., 39:], 0.0, HIDDEN[39:], EVERYWHERE)
+    found = Regression(scan[..., 39:], 0.0, HIDDEN[39:], EVERYWHERE).expected(scan[..., 39:])
     assert found.shape == (40, 40, 20)
     assert np.ptp(found, (0, 1)).max() == 0
 

@@ -4,16 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from hyperspy_cvae.smoothing import smoothed
+from hyperspy_cvae.blocks import Cube, blockwise, to_map
+from hyperspy_cvae.smoothing import reach, smoothed
 
 _RADIUS = 12.0  # pixels: more than an anomaly, less than most domains
 _WITNESSES = 25.0  # bright pixels that outweigh nothing being missed
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def with_local_misfit(
-    measured: NDArray[np.float32], expected: NDArray[np.float32], usual: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def with_local_misfit(measured: Cube, expected: Cube, usual: NDArray[np.bool_]) -> Cube:
     r"""Return a reconstruction to which is added what it misses in the neighbourhood.
 
     A slow change of thickness or strain that a network follows in part leaves little in a pixel,
@@ -34,22 +33,38 @@ def with_local_misfit(
     usual
         Pixels that say what is missed, ``(rows, columns)``: none that may be anomalous.
 
+    Returns
+    -------
+    dask.array.Array
+        Of the same shape; or ``expected``, if there is nothing usual.
+
     Examples
     --------
     >>> expected = np.full((40, 40, 8), 50, np.float32)
     >>> measured = expected * np.linspace(0.9, 1.1, 8, dtype=np.float32)
     >>> found = with_local_misfit(measured, expected, np.ones((40, 40), bool))
-    >>> bool(abs(found / measured - 1).max() < 0.01)
+    >>> bool(abs(found.compute() / measured - 1).max() < 0.01)
     True
     """
-    total = np.maximum(expected.sum(-1), 0)
+    total = to_map(lambda block: np.maximum(block.sum(-1), 0), expected, dtype=np.float32)
     typical = float(np.median(total[usual])) if usual.any() else 0.0
     if typical < _TINY:
         return expected
     weight = usual.astype(np.float32)
-    missed = smoothed((measured - expected) * weight[..., None], _RADIUS)
     nothing = _WITNESSES / (2 * np.pi * _RADIUS**2) * typical
     counted = gaussian_filter(total * weight, _RADIUS) + np.float32(nothing)
-    missed *= (total / counted)[..., None]
-    missed += expected
-    return missed
+
+    def corrected(
+        measured: NDArray[np.float32],
+        expected: NDArray[np.float32],
+        weight: NDArray[np.float32],
+        share: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        missed = smoothed((measured - expected) * weight, _RADIUS)
+        missed *= share
+        missed += expected
+        return missed
+
+    maps = weight, total / counted
+    channels = measured.shape[2]
+    return blockwise(corrected, measured, expected, *maps, channels=channels, reach=reach(_RADIUS))

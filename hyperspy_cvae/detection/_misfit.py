@@ -1,13 +1,17 @@
 """Scores that look at neighbouring pixels and channels at once, and at every dose."""
 
+from typing import Any
+
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.sampling import some_of
-from hyperspy_cvae.smoothing import noise_gain, smoothed
+from hyperspy_cvae.smoothing import noise_gain, reach, smoothed
 
 RADIUS = 1.0  # pixels
 _ENOUGH_PIXELS = 4000  # to know what is usual to a few per cent
@@ -17,9 +21,7 @@ _ROUNDING = 8 * float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def smoothed_pearson(
-    measured: NDArray[np.float32], expected: NDArray[np.float32], width: float
-) -> NDArray[np.float64]:
+def smoothed_pearson(measured: Cube, expected: Cube, width: float) -> NDArray[np.float64]:
     """Return the Pearson correlation of spectra that were smoothed over pixels and energy.
 
     Both sides are smoothed by the same Gaussian: one pixel, and ``width`` channels. NaN where one
@@ -34,21 +36,23 @@ def smoothed_pearson(
     width
         Standard deviation over energy in channels.
     """
-    spectra = [smoothed(each, RADIUS, width) for each in (measured, expected)]
-    correlation = pearson_correlation(*spectra)
-    for each in spectra:
-        lowest, highest = each.min(-1), each.max(-1)
-        # That is constant, but for the rounding of sums.
-        correlation[highest - lowest <= _ROUNDING * np.maximum(abs(lowest), abs(highest))] = np.nan
-    return correlation
+
+    def correlation(*blocks: NDArray[np.float32]) -> NDArray[np.float64]:
+        spectra = [smoothed(each, RADIUS, width) for each in blocks]
+        found = pearson_correlation(*spectra)
+        for each in spectra:
+            lowest, highest = each.min(-1), each.max(-1)
+            # That is constant, but for the rounding of sums.
+            found[highest - lowest <= _ROUNDING * np.maximum(abs(lowest), abs(highest))] = np.nan
+        return found
+
+    return to_map(correlation, measured, expected, reach=reach(RADIUS))
 
 
-def some_spectra(
-    pixels: NDArray[np.bool_], *cubes: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], ...]:
+def some_spectra(pixels: NDArray[np.bool_], *cubes: Cube) -> tuple[NDArray[np.float32], ...]:
     """Return spectra of each of the cubes, ``(n, energy)``, as many as tell the noise."""
     some = some_of(pixels, max(1, _ENOUGH_COUNTS // cubes[0].shape[2]))
-    return tuple(cube[some] for cube in cubes)
+    return tuple(spectra_at(cube, some) for cube in cubes)
 
 
 def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Noise:
@@ -62,9 +66,7 @@ def noise_of(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> No
     return Noise(noise.gain, max(noise.read_noise, _LEAST_ELECTRONS * noise.gain, least))
 
 
-def whitened_residual(
-    measured: NDArray[np.float32], expected: NDArray[np.float32], judged: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def whitened_residual(measured: Cube, expected: Cube, judged: NDArray[np.bool_]) -> da.Array:
     r"""Return residuals in units of the noise, ``(rows, columns, energy)``.
 
     .. math:: z_e = \frac{x_e - a r_e}{\sigma_e}, \qquad \sigma_e^2 = g r_e + n^2
@@ -83,7 +85,11 @@ def whitened_residual(
         Pixels the noise is estimated from, ``(rows, columns)``.
     """
     noise = fitted_noise(*some_spectra(judged, measured, expected))
-    return whitened(measured, expected, noise)
+
+    def residual(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Any:
+        return whitened(measured, expected, noise)
+
+    return blockwise(residual, measured, expected, channels=measured.shape[2])
 
 
 def fitted_noise(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> Noise:
@@ -113,7 +119,7 @@ def _fitted(
 
 
 def misfit(
-    residual: NDArray[np.float32], radius: float, width: float, judged: NDArray[np.bool_]
+    residual: Cube, radius: float, width: float, judged: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the mean square of residuals that were smoothed over pixels and energy.
 
@@ -132,11 +138,17 @@ def misfit(
     judged
         Pixels that say what is usual, ``(rows, columns)``.
     """
-    smooth = smoothed(residual, radius, width)
-    smooth /= noise_gain(judged.shape, radius)[..., np.newaxis]
-    some = some_of(judged, _ENOUGH_PIXELS)
-    usual = median_abs_deviation(smooth[some], axis=0, scale="normal")
+
+    def steady(block: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
+        return smoothed(block, radius, width) / gain
+
+    gain = noise_gain(judged.shape, radius)
+    channels = residual.shape[2]
+    smooth = kept(blockwise(steady, residual, gain, channels=channels, reach=reach(radius)))
+    usual = median_abs_deviation(
+        spectra_at(smooth, some_of(judged, _ENOUGH_PIXELS)), axis=0, scale="normal"
+    )
     # The mean square of white noise after a Gaussian of width s is 1 / (2 sqrt(pi) s) per axis.
     white = 1 / (4 * np.pi * radius**2) / max(1.0, 2 * np.sqrt(np.pi) * width)
-    smooth /= np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)
-    return np.square(smooth).mean(-1, dtype=np.float64)
+    unit = np.maximum(usual, np.sqrt(white) / 2).astype(np.float32)
+    return to_map(lambda block: np.square(block / unit).mean(-1, dtype=np.float64), smooth)

@@ -1,17 +1,18 @@
 """Rare bulk: what a reconstruction does not know, and the rest of the spectrum does."""
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
-from hyperspy_cvae.crossband import DARKEST, CrossBand, by_regression
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
+from hyperspy_cvae.crossband import DARKEST, CrossBand, Regression
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, channels_of, energy_bands, fine_width
-from hyperspy_cvae.smoothing import smoothed
+from hyperspy_cvae.smoothing import reach, smoothed
 
 _RADIUS = 1.5  # pixels
 _WIDTH = 0.7  # channels as wide as fine structure
@@ -26,8 +27,8 @@ _LEAST_TRUST = 0.25
 def without_rare_bulk(
     mask: NDArray[np.bool_],
     threshold: Threshold,
-    cube: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    cube: Cube,
+    expected: Cube,
     channels: NDArray[np.bool_],
     judged: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], Threshold]:
@@ -40,7 +41,7 @@ def without_rare_bulk(
     For each region the band of energies is hidden where its residual is largest, and expected from
     the others by the pixels that are not within 3 pixels of any region: by neighbours
     (:class:`hyperspy_cvae.crossband.CrossBand`), which at the rim of what is usual say too little,
-    and by a regression over the whole scan (:func:`hyperspy_cvae.crossband.by_regression`), which
+    and by a regression over the whole scan (:class:`hyperspy_cvae.crossband.Regression`), which
     knows less and goes on beyond it, at times too far. What lies between both is bulk. So it is for
     60 patches of bulk of the same size. The misfit of a region or a patch is
 
@@ -80,23 +81,26 @@ def without_rare_bulk(
     if not count:
         return mask, threshold
     width = fine_width(cube.shape[2])
-    coarse = binned(cube, width)
-    smooth = smoothed(coarse, _RADIUS)
+    fewer = cube.shape[2] // width
+    coarse = kept(blockwise(partial(binned, width=width), cube, channels=fewer))
+    smooth = kept(
+        blockwise(partial(smoothed, radius=_RADIUS), coarse, channels=fewer, reach=reach(_RADIUS))
+    )
     compared = binned(channels.astype(np.float32), width) > width / 2
-    bands = energy_bands(coarse.shape[2]) > 0
+    bands = energy_bands(fewer) > 0
     residual = _residual(cube, expected, channels, width, judged, mask)
-    faintest = DARKEST * np.abs(coarse.sum(-1)[judged]).mean()
+    faintest = DARKEST * np.abs(_sums(coarse, np.ones(fewer, bool))[judged]).mean()
     checks: dict[int, _Check] = {}
-    kept = mask.copy()
+    left = mask.copy()
     for number in range(1, count + 1):
         region = labels == number
         band = int(np.argmax(bands @ np.square(residual[region[mask]].mean(0))))
         if band not in checks:
-            known = judged & (coarse[..., ~bands[band]].sum(-1) > faintest)
+            known = judged & (_sums(coarse, ~bands[band]) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
         if checks[band].explains(region):
-            kept[region] = False
-    explained = mask & ~kept
+            left[region] = False
+    explained = mask & ~left
     if not explained.any():
         return mask, threshold
     regions = label(explained, np.ones((3, 3)))[1]
@@ -105,20 +109,20 @@ def without_rare_bulk(
         f"{'goes' if regions == 1 else 'go'} as low, but the rest of the spectrum tells what is "
         "measured there: bulk that is rare, and not called anomalous."
     )
-    if kept.any():
-        return kept, replace(threshold, reason=reason)
+    if left.any():
+        return left, replace(threshold, reason=reason)
     reason = (
         f"What goes below {threshold.value:.3g} is {regions} "
         f"{'region' if regions == 1 else 'regions'} of rare bulk "
         f"({np.count_nonzero(explained)} pixels), for the rest of the spectrum tells what is "
         "measured there; so nothing is called anomalous."
     )
-    return kept, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
+    return left, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
 
 
 def _residual(
-    cube: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    cube: Cube,
+    expected: Cube,
     channels: NDArray[np.bool_],
     width: int,
     judged: NDArray[np.bool_],
@@ -140,8 +144,13 @@ def _residual(
         return np.add.reduceat(spectra[:, : whole.sum()], begins, axis=1)
 
     noise = fitted_noise(*map(summed, some_spectra(judged, measured, expected)))
-    residual[:, places] = whitened(summed(measured[mask]), summed(expected[mask]), noise)
+    found, bulk = (summed(spectra_at(each, mask)) for each in (measured, expected))
+    residual[:, places] = whitened(found, bulk, noise)
     return residual
+
+
+def _sums(cube: Cube, channels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return to_map(lambda block: block[..., channels].sum(-1), cube)
 
 
 class _Check:
@@ -149,8 +158,8 @@ class _Check:
 
     def __init__(
         self,
-        coarse: NDArray[np.float32],
-        smooth: NDArray[np.float32],
+        coarse: Cube,
+        smooth: Cube,
         hidden: NDArray[np.bool_],
         compared: NDArray[np.bool_],
         known: NDArray[np.bool_],
@@ -181,10 +190,8 @@ class _Check:
         return CrossBand(self.coarse, self.smooth[..., ~self.hidden], self.hidden, self.bulk)
 
     @cached_property
-    def regression(self) -> NDArray[np.float32] | None:
-        """What it expects; None if that is a mean, which says nothing of a region."""
-        shares = by_regression(self.smooth, _RADIUS, self.hidden, self.bulk)
-        return shares if np.ptp(shares, axis=(0, 1)).any() else None
+    def regression(self) -> Regression:
+        return Regression(self.smooth, _RADIUS, self.hidden, self.bulk)
 
     def _usual(self, width: int) -> float:
         if width not in self.usual:
@@ -204,10 +211,12 @@ class _Check:
         """Return D, and how far the neighbours are trusted."""
         near = binary_dilation(region, iterations=_MARGIN)
         by_neighbours, trusted = self.crossband.expected(region, near)
-        spectra = self.coarse[region]
+        spectra = spectra_at(self.coarse, region)
         others = spectra[:, ~self.hidden].sum(1, keepdims=True)
         measured = spectra[:, self.hidden].mean(0)
-        told = by_neighbours if self.regression is None else self.regression[region]
+        told = by_neighbours
+        if self.regression.varies:  # a mean says nothing of a region
+            told = self.regression.expected(spectra_at(self.smooth, region))
         nearby, afar = ((each * others).mean(0) for each in (by_neighbours, told))
         return distance(measured, nearby, afar, self.compared), float(trusted.mean())
 

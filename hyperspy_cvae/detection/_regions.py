@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
 
+from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._scores import Score, energy_width
@@ -57,8 +58,8 @@ def describe_regions(
     mask: NDArray[np.bool_],
     scores: NDArray[np.float64],
     score: Score,
-    measured: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    measured: Cube,
+    expected: Cube,
     dispersion: float,
     judged: NDArray[np.bool_],
 ) -> list[Region]:
@@ -107,7 +108,7 @@ def describe_regions(
     width = energy_width(dispersion, measured.shape[2])
     outside = some_of(judged & ~mask, _ENOUGH_OUTSIDE)
     noise = fitted_noise(*some_spectra(judged, measured, expected))
-    residual = whitened(measured[outside], expected[outside], noise)
+    residual = whitened(spectra_at(measured, outside), spectra_at(expected, outside), noise)
     known = len(residual) >= _FEWEST_OUTSIDE
     usual, usual_smooth = (
         each.std(0) + _TINY if known else np.full(each.shape[1], np.nan)
@@ -120,7 +121,8 @@ def describe_regions(
     for number in range(1, count + 1):
         pixels = labels == number
         root = np.sqrt(np.count_nonzero(pixels))
-        residual = whitened(measured[pixels], expected[pixels], noise).mean(0)
+        found_counts, found_bulk = (spectra_at(each, pixels) for each in (measured, expected))
+        residual = whitened(found_counts, found_bulk, noise).mean(0)
         sigmas = np.nan_to_num(gaussian_filter1d(residual, width) / usual_smooth * root)
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
@@ -128,7 +130,7 @@ def describe_regions(
             distance=max(1, round(2 * width)),
         )
         channels = sorted(peaks - 1, key=lambda channel: -abs(sigmas[channel]))[:_MOST_ENERGIES]
-        counts, bulk_counts = measured[pixels].mean(0), expected[pixels].mean(0)
+        counts, bulk_counts = found_counts.mean(0), found_bulk.mean(0)
         bulk_counts = bulk_counts * counts.sum() / max(bulk_counts.sum(), _TINY)
         change = gaussian_filter1d(counts, width) / np.maximum(
             gaussian_filter1d(bulk_counts, width), _TINY
@@ -141,7 +143,7 @@ def describe_regions(
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
-                error=np.sqrt(noise.variance(expected[pixels]).mean(0)) * usual / root,
+                error=np.sqrt(noise.variance(found_bulk).mean(0)) * usual / root,
             )
         )
     return sorted(found, key=lambda region: region.score)

@@ -8,6 +8,7 @@ from scipy.ndimage import binary_dilation
 from scipy.special import logsumexp
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.blocks import Cube, blockwise, kept, to_map
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._misfit import (
     RADIUS,
@@ -46,8 +47,8 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 def score_spectra(
-    measured: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    measured: Cube,
+    expected: Cube,
     score: Score,
     dispersion: float,
     judged: NDArray[np.bool_] | None = None,
@@ -135,14 +136,18 @@ def score_spectra(
     if not judged.any():
         return np.full(judged.shape, np.nan)
     if score == "pcc":
-        return np.where(judged, pearson_correlation(measured, expected), np.nan)
+        return np.where(judged, to_map(pearson_correlation, measured, expected), np.nan)
     together = energy_bin(dispersion, measured.shape[2])
     channels_per_ev = energy_width(dispersion, measured.shape[2]) / _FINE_WIDTH / together
+
+    def counted(block: NDArray[np.float32], judged: NDArray[np.bool_]) -> NDArray[np.float32]:
+        # Spectra of nothing add nothing where neighbours are smoothed over.
+        return np.where(judged, binned(block.astype(np.float32, copy=False), together), 0)
+
+    channels = measured.shape[2] // together
     measured, expected = (
-        binned(each.astype(np.float32, copy=False), together) for each in (measured, expected)
+        kept(blockwise(counted, each, judged, channels=channels)) for each in (measured, expected)
     )
-    # Spectra of nothing add nothing where neighbours are smoothed over.
-    measured[~judged] = expected[~judged] = 0
     if score == "smoothed":
         scores = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
     elif score == "residual":
@@ -172,26 +177,26 @@ def check_score(score: str) -> None:
 
 
 def _combined(
-    measured: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    measured: Cube,
+    expected: Cube,
     channels_per_ev: float,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     scores = _joined(measured, expected, channels_per_ev, judged)
     suspicious = _standardised(-scores, judged) > _SUSPICIOUS
     suspicious = binary_dilation(suspicious, iterations=_AROUND)
-    expected = with_local_misfit(measured, expected, judged & ~suspicious)
+    expected = kept(with_local_misfit(measured, expected, judged & ~suspicious))
     return _joined(measured, expected, channels_per_ev, judged)
 
 
 def _joined(
-    measured: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    measured: Cube,
+    expected: Cube,
     channels_per_ev: float,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     correlation = smoothed_pearson(measured, expected, _PCC_WIDTH * channels_per_ev)
-    residual = whitened_residual(measured, expected, judged)
+    residual = kept(whitened_residual(measured, expected, judged))
     misfits = [
         _beyond_noise(correlation, measured, expected, judged),
         *(misfit(residual, radius, width * channels_per_ev, judged) for radius, width in _SCALES),
@@ -202,8 +207,8 @@ def _joined(
 
 def _beyond_noise(
     correlation: NDArray[np.float64],
-    measured: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    measured: Cube,
+    expected: Cube,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     r"""Return 1 - PCC over what noise alone gives, where that is more than the median.
@@ -213,7 +218,12 @@ def _beyond_noise(
     noise the smoothing leaves, which is more at the borders of the scan.
     """
     noise = noise_of(*some_spectra(judged, measured, expected))
-    ratio = noise.variance(expected).mean(-1) / np.maximum(expected.var(-1, dtype=float), _TINY)
+
+    def over_structure(expected: NDArray[np.float32]) -> NDArray[np.float64]:
+        structure = np.maximum(expected.var(-1, dtype=np.float64), _TINY)
+        return noise.variance(expected).mean(-1) / structure
+
+    ratio = to_map(over_structure, expected)
     ratio *= noise_gain(judged.shape, RADIUS) ** 2
     seen = judged & (correlation > 0) & (ratio > 0)
     left = np.median((correlation[seen] ** -2 - 1) / ratio[seen]) if seen.any() else 0.0

@@ -1,13 +1,16 @@
 """A second look at what a reconstruction does not fit within the noise."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map, totals
 from hyperspy_cvae.crossband import DARKEST, CrossBand
 from hyperspy_cvae.shards import binned, energy_bands, fine_width
-from hyperspy_cvae.smoothing import smoothed
+from hyperspy_cvae.smoothing import reach, smoothed
 
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
@@ -16,9 +19,7 @@ _FEWEST_OTHERS = 0.25  # of the channels
 _MARGIN = 2  # pixels around what is doubted that say nothing about the bulk
 
 
-def second_look(
-    intensities: NDArray[np.float32], first: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     r"""Replace what a reconstruction does not fit by what the rest of the spectrum lets expect.
 
     A network that is shown something foreign follows it in part. Where bands of energies are
@@ -48,49 +49,63 @@ def second_look(
     """
     channels = intensities.shape[2]
     width = max(1, fine_width(channels) // 2)
-    measured, expected = binned(intensities, width), binned(first, width)
-    bands = energy_bands(measured.shape[2])
+    fewer = channels // width
+    measured, expected = (
+        kept(blockwise(partial(binned, width=width), each, channels=fewer))
+        for each in (intensities, first)
+    )
+    bands = energy_bands(fewer)
     doubts = doubt(measured, expected, bands > 0)
     mended = np.zeros(doubts.shape[1:], bool)
     regions, count = label(doubts.any(0), np.ones((3, 3)))
     if not count:
         return mended, np.empty((0, channels), np.float32)
-    faintest = DARKEST * np.abs(measured.sum(-1)).mean()
-    has_counts = expected.sum(-1) > 0
-    smooth = smoothed(measured, _RADIUS)
+    everything = np.ones(fewer, bool)
+    faintest = DARKEST * np.abs(_sums(measured, everything)).mean()
+    has_counts = _sums(expected, everything) > 0
+    smooth = kept(
+        blockwise(partial(smoothed, radius=_RADIUS), measured, channels=fewer, reach=reach(_RADIUS))
+    )
     # Channels left over at the end are part of the last coarse one.
-    coarse = np.minimum(np.arange(channels) // width, measured.shape[2] - 1)
+    coarse = np.minimum(np.arange(channels) // width, fewer - 1)
+    known: dict[bytes, NDArray[np.bool_]] = {}
     crossbands: dict[bytes, CrossBand] = {}
-    spectra = np.empty((np.count_nonzero(regions), channels), np.float32)
+    doubted_spectra = spectra_at(first, regions > 0)
+    spectra = np.empty_like(doubted_spectra)
     places = np.cumsum(regions.ravel() > 0).reshape(regions.shape) - 1
     for number in range(1, count + 1):
         region = regions == number
         away = np.any(doubts[:, region].T @ bands, axis=0)
         if (~away).mean() < _FEWEST_OTHERS:
             continue
-        known = measured @ (~away).astype(np.float32) > faintest
-        region &= known & has_counts
+        if (key := away.tobytes()) not in known:
+            known[key] = _sums(measured, ~away) > faintest
+        region &= known[key] & has_counts
         foreign = doubts[(bands[:, away] > 0).any(1)].any(0)
-        donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
+        donors = known[key] & ~binary_dilation(foreign, iterations=_MARGIN)
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
             continue
         hidden = away[coarse]
-        if (key := away.tobytes()) not in crossbands:
+        if key not in crossbands:
             crossbands[key] = CrossBand(intensities, smooth[..., ~away], hidden, donors)
-        found = first[region]
+        found = doubted_spectra[places[region]]
+        total = found.sum(1, keepdims=True)
         bulk, trusted = crossbands[key].expected(region)
         bulk *= found[:, ~hidden].sum(1, keepdims=True)
         doubted = np.minimum(doubts[:, region].T @ bands[:, coarse[hidden]], 1) * trusted
         found[:, hidden] += doubted * (bulk - found[:, hidden])
-        found *= first[region].sum(1, keepdims=True) / found.sum(1, keepdims=True)
+        found *= total / found.sum(1, keepdims=True)
         spectra[places[region]] = found
         mended |= region
     return mended, spectra[places[mended]]
 
 
-def doubt(
-    intensities: NDArray[np.float32], spectra: NDArray[np.float32], parts: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _sums(cube: Cube, channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    weights = channels.astype(np.float32)
+    return to_map(lambda block: block @ weights, cube, dtype=np.float32)
+
+
+def doubt(intensities: Cube, spectra: Cube, parts: NDArray[np.bool_]) -> NDArray[np.float32]:
     r"""Return how far parts of the spectra are to be doubted, 0 to 1, ``(parts, rows, columns)``.
 
     The misfit of a part of a spectrum is
@@ -117,24 +132,31 @@ def doubt(
     parts
         The channels of each part, boolean ``(parts, energy)``.
     """
-    residual = intensities - spectra
-    mean = spectra.mean((0, 1))
-    # With the residual d = x - r the square of x - a r is (d^2) - (d r)^2 / (r^2), summed up.
-    square = np.square(residual)
-    variance = square.mean((0, 1))
+    rows, columns, channels = intensities.shape
+    moments = totals(_moments, intensities, spectra) / (rows * columns)
+    variance, mean = moments[:channels], moments[channels:]
     counted = parts & (variance > 0) & (mean > 0)
     number = np.maximum(counted.sum(1), 1)
     weights = (counted / np.where(variance > 0, variance, 1)).T.astype(np.float32)
-    misfits = square @ weights
-    norm = np.square(spectra, out=square) @ weights
-    misfits -= np.square(np.multiply(residual, spectra, out=square) @ weights) / np.where(
-        norm > 0, norm, 1
-    )
-    brightnesses = spectra @ (counted / np.where(mean > 0, mean, 1)).T.astype(np.float32)
+    shares = (counted / np.where(mean > 0, mean, 1)).T.astype(np.float32)
+
+    def misfits_and_brightnesses(
+        measured: NDArray[np.float32], expected: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        # With the residual d = x - r the square of x - a r is (d^2) - (d r)^2 / (r^2), summed up.
+        residual = measured - expected
+        product = (residual * expected) @ weights
+        norm = np.square(expected) @ weights
+        misfit = np.square(residual, out=residual) @ weights
+        misfit -= np.square(product) / np.where(norm > 0, norm, 1)
+        return np.concatenate([misfit, expected @ shares], axis=2)
+
+    both = blockwise(misfits_and_brightnesses, intensities, spectra, channels=2 * len(parts))
+    misfits, brightnesses = np.split(both.compute() / np.tile(number, 2), 2, axis=2)
     doubts = np.zeros((len(parts), *spectra.shape[:2]), np.float32)
     for part in np.flatnonzero(counted.sum(1) > 1):
-        brightness = brightnesses[..., part] / number[part]
-        misfit = misfits[..., part] / number[part]
+        brightness = brightnesses[..., part]
+        misfit = misfits[..., part]
         misfit = gaussian_filter(misfit / np.maximum(brightness, DARKEST), _RADIUS)
         bright = brightness > DARKEST
         deviation = median_abs_deviation(misfit[bright], scale="normal") if bright.any() else 0
@@ -143,3 +165,9 @@ def doubt(
             doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)
             doubts[part] = np.where(bright, doubted, 0)
     return doubts
+
+
+def _moments(measured: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sums of squared residuals and of what is expected, one after the other."""
+    squares = np.square(measured - expected).sum((0, 1), dtype=np.float64)
+    return np.concatenate([squares, expected.sum((0, 1), dtype=np.float64)])

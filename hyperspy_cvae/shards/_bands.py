@@ -1,7 +1,12 @@
 """Bands of the energy axis, over which spectra are looked at one part after the other."""
 
+from typing import TypeVar
+
 import numpy as np
+from dask.array import Array
 from numpy.typing import NDArray
+
+AnyCube = TypeVar("AnyCube", NDArray[np.float32], Array, NDArray[np.float32] | Array)
 
 _FINE = 190  # channels: of an axis of a few hundred eV, each is as wide as fine structure
 _BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
@@ -33,7 +38,7 @@ def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.einsum("...w->...", parts)  # many times faster than sum over so short an axis
 
 
-def channels_of(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+def channels_of(cube: AnyCube, channels: NDArray[np.bool_]) -> AnyCube:
     """Return some channels of a cube: a view of it if they are neighbours, else a copy.
 
     Examples

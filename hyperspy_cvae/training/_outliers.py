@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.crossband import DARKEST, by_regression
+from hyperspy_cvae.crossband import DARKEST, Regression
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
 from hyperspy_cvae.smoothing import noise_gain, smoothed
@@ -25,7 +25,7 @@ class Outliers:
 
     A spectrum is as far as the lesser of two, in the band where that is largest: :math:`d` from
     what a network makes of it, and 1.6 times the :math:`d` from what the rest of the spectrum lets
-    expect in that band (:func:`hyperspy_cvae.crossband.by_regression`). So bulk that is rare, which
+    expect in that band (:class:`hyperspy_cvae.crossband.Regression`). So bulk that is rare, which
     a half-trained network does not know, is not far: its energies belong together as those of the
     other bulk do. An anomaly's do not.
 
@@ -55,7 +55,8 @@ class Outliers:
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
                 others = np.maximum(self.smooth[..., ~hidden].sum(-1, keepdims=True), 0)
-                expected = others * by_regression(self.smooth, _RADIUS, hidden, use)
+                regression = Regression(self.smooth, _RADIUS, hidden, use)
+                expected = others * regression.expected(self.smooth)
                 far[:] = _REST * self._far(expected, band)
 
     def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float32]:
