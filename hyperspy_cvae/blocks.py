@@ -1,25 +1,33 @@
 """Cubes block by block: in threads, from disk, or on a cluster."""
 
+import weakref
 from collections.abc import Callable, Sequence
-from tempfile import TemporaryDirectory
-from typing import Any
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
-import torch
 from dask import compute, delayed
 from dask.array.overlap import overlap, trim_overlap
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 Cube = NDArray[np.float32] | da.Array
 """``(rows, columns, energy)``; as a dask array it may be larger than memory."""
 
+AnyCube = TypeVar("AnyCube", NDArray[np.float32], da.Array, NDArray[np.float32] | da.Array)
+"""What is returned is what was given."""
+
 _BLOCK = 32 * 2**20  # bytes: large beside the cost of a task, and some dozens fit into memory
 _IN_MEMORY = 256 * 2**20  # bytes
 
 
-def in_blocks(cube: Cube) -> da.Array:
+def in_blocks(cube: Cube, size: int = _BLOCK) -> da.Array:
     """Return a cube in blocks of pixels that hold all energies: a view of one in memory.
+
+    A block has at most ``size`` bytes, or is one pixel.
 
     Examples
     --------
@@ -27,11 +35,14 @@ def in_blocks(cube: Cube) -> da.Array:
     1
     """
     if isinstance(cube, da.Array):
-        chunks = {0: "auto", 1: "auto", 2: -1}
-        return cube.rechunk(chunks, block_size_limit=_BLOCK)
-    number = max(torch.get_num_threads(), -(-cube.nbytes // _BLOCK))
+        return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=size)
+    number = max(CPU_COUNT, -(-cube.nbytes // _BLOCK))
     rows = max(1, -(-cube.shape[0] // number))
-    return da.from_array(cube, (rows, -1, -1), name=False)
+    name = f"cube-{uuid4().hex}"
+    parts = [cube[first : first + rows] for first in range(0, cube.shape[0], rows)]
+    chunks = (tuple(map(len, parts)), *((extent,) for extent in cube.shape[1:]))
+    graph = {(name, number, 0, 0): part for number, part in enumerate(parts)}
+    return da.Array(graph, name, chunks, meta=cube[:0])  # from_array would copy
 
 
 def blockwise(
@@ -106,6 +117,11 @@ def to_map(
     return np.asarray(result[..., 0].compute())
 
 
+def in_memory(cube: Cube) -> NDArray[np.float32]:
+    """Return a cube as an array, all of it."""
+    return np.asarray(cube.compute() if isinstance(cube, da.Array) else cube)
+
+
 def totals(
     function: Callable[..., NDArray[Any]], *cubes: Cube | NDArray[Any]
 ) -> NDArray[np.float64]:
@@ -136,6 +152,23 @@ def spectra_at(cube: Cube, pixels: NDArray[np.bool_] | tuple[NDArray[np.intp], .
     return cube.vindex[places].compute()
 
 
+def replaced(cube: AnyCube, pixels: NDArray[np.bool_], spectra: NDArray[np.float32]) -> AnyCube:
+    """Return a cube with other spectra ``(pixels, energy)`` in some pixels."""
+    if isinstance(cube, np.ndarray):
+        copy = cube.copy()
+        copy[pixels] = spectra
+        return copy
+    number = np.where(pixels, np.cumsum(pixels).reshape(pixels.shape), 0) - 1
+
+    def with_spectra(block: NDArray[np.float32], number: NDArray[np.intp]) -> NDArray[np.float32]:
+        number = number[..., 0]
+        block = block.copy()
+        block[number >= 0] = spectra[number[number >= 0]]
+        return block
+
+    return blockwise(with_spectra, cube, number, channels=cube.shape[2])
+
+
 def kept(cube: Cube) -> da.Array:
     """Compute a cube that is needed more than once: in memory if it is small, else on disk."""
     if not isinstance(cube, da.Array):
@@ -157,12 +190,13 @@ class _Store:
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape, self.dtype = shape, dtype
-        self._folder = TemporaryDirectory(prefix="hyperspy_cvae-", ignore_cleanup_errors=True)
+        folder = mkdtemp(prefix="hyperspy_cvae-")
+        weakref.finalize(self, rmtree, folder, ignore_errors=True)
+        self._path = f"{folder}/cube"
         self._mapped("w+")
 
     def _mapped(self, mode: Any) -> np.memmap[Any, Any]:
-        path = f"{self._folder.name}/cube"
-        return np.memmap(path, self.dtype, mode, shape=self.shape)
+        return np.memmap(self._path, self.dtype, mode, shape=self.shape)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return np.array(self._mapped("r")[key])

@@ -1,11 +1,14 @@
 """From counts to what a network sees: gaps filled, smoothed, scaled."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
+
+from hyperspy_cvae.blocks import Cube, blockwise, in_memory, totals
 
 _FEWEST_SPECTRA = 2
 _FEWEST_CHANNELS = 8
@@ -14,7 +17,7 @@ _FEWEST_CHANNELS = 8
 class Counts(NamedTuple):
     """A spectrum image as plain numbers; see :func:`prepare`."""
 
-    cube: NDArray[np.float32]
+    cube: Cube
     """Counts ``(rows, columns, energy)``, all finite; the data themselves if they were so."""
     judged: NDArray[np.bool_]
     """Spectra that hold a measurement, ``(rows, columns)``."""
@@ -40,13 +43,14 @@ class Preprocessing:
     percentiles: tuple[float, float] | None = None
     spatial_mean: int = 1
 
-    def apply(self, cube: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    def apply(self, cube: Cube) -> tuple[Cube, tuple[float, float]]:
         """Return intensities and the ``(offset, scale)`` that gave them.
 
         Parameters
         ----------
         cube
-            Counts ``(rows, columns, energy)``, finite; left as they are.
+            Counts ``(rows, columns, energy)``, finite; left as they are. A dask array is read into
+            memory, unless nothing is to be done.
 
         Returns
         -------
@@ -60,6 +64,9 @@ class Preprocessing:
         >>> intensities[0, 0], scale
         (array([0. , 0.2, 1. ], dtype=float32), 5.0)
         """
+        if self == Preprocessing():
+            return cube, (0.0, 1.0)
+        cube = in_memory(cube)
         if any(self.smoothing):
             cube = gaussian_filter(cube, self.smoothing, mode="nearest")
         offset, scale = 0.0, 1.0
@@ -78,7 +85,7 @@ PAPER_PREPROCESSING = Preprocessing(
 )
 
 
-def prepare(data: NDArray[np.generic]) -> Counts:
+def prepare(data: NDArray[Any] | da.Array) -> Counts:
     """Return the counts of a spectrum image as finite float32 numbers.
 
     Single channels without a number (NaN or infinity) are interpolated along energy. Spectra
@@ -88,7 +95,8 @@ def prepare(data: NDArray[np.generic]) -> Counts:
     Parameters
     ----------
     data
-        Counts ``(rows, columns, energy)`` of any real type and byte order; left as they are.
+        Counts ``(rows, columns, energy)`` of any real type and byte order; left as they are. Of a
+        dask array everything but the cube is computed.
 
     Raises
     ------
@@ -104,35 +112,48 @@ def prepare(data: NDArray[np.generic]) -> Counts:
     array([ 9., 17., 25.], dtype=float32)
     """
     cube = data.astype(np.float32, copy=False)
+    channels = cube.shape[2]
+    statistics = blockwise(_statistics, cube, channels=3).compute()
+    number, lowest, highest = np.moveaxis(statistics, 2, 0)
     judged: NDArray[np.bool_] = np.ones(cube.shape[:2], bool)
-    alive: NDArray[np.bool_] = np.ones(cube.shape[2], bool)
-    with np.errstate(invalid="ignore"):  # NaN, which is neither
-        lowest, highest = cube.min(initial=np.inf), cube.max(initial=-np.inf)
-    if not np.isfinite([lowest, highest]).all():
-        finite = np.isfinite(cube)
-        alive = np.asarray(finite.any((0, 1)))
-        judged = np.asarray(finite.sum(-1) >= max(1, alive.sum() / 2))
-        cube = np.where(finite, cube, 0)
-        _fill(cube, finite, judged)
+    alive: NDArray[np.bool_] = np.ones(channels, bool)
+    if number.min() < channels:
+        alive = totals(lambda block: np.isfinite(block).any((0, 1)), cube) > 0
+        judged = number >= max(1, alive.sum() / 2)
+        filled = blockwise(_filled, cube, judged, channels=channels)
+        cube = filled if isinstance(data, da.Array) else filled.compute()
     if judged.sum() < _FEWEST_SPECTRA or alive.sum() < _FEWEST_CHANNELS:
         raise ValueError(
             f"data has {judged.sum()} spectra and {alive.sum()} channels that hold numbers, but at "
             f"least {_FEWEST_SPECTRA} and {_FEWEST_CHANNELS} are needed: check the file, or widen "
             "the energy range."
         )
-    if not np.isfinite([lowest, highest]).all():
-        lowest, highest = cube[judged].min(), cube[judged].max()
-    if lowest == highest:
+    if lowest[judged].min() == highest[judged].max():
         raise ValueError(
-            f"data is {lowest:g} everywhere: there is nothing to learn; check the "
+            f"data is {lowest[judged].min():g} everywhere: there is nothing to learn; check the "
             "file, or which of its signals was loaded."
         )
     return Counts(cube, judged, alive)
 
 
-def _fill(cube: NDArray[np.float32], finite: NDArray[np.bool_], judged: NDArray[np.bool_]) -> None:
-    channels = np.arange(cube.shape[2])
-    for row, column in np.argwhere(judged & ~finite.all(-1)):
-        spectrum, good = cube[row, column], finite[row, column]
+def _statistics(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how many numbers there are in each spectrum, the lowest and the highest."""
+    finite = np.isfinite(block)
+    if finite.all():
+        number = np.full(block.shape[:2], block.shape[2])
+        return np.stack([number, block.min(2), block.max(2)], axis=2).astype(np.float32)
+    lowest, highest = (
+        each(block, axis=2, where=finite, initial=initial)
+        for each, initial in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    return np.stack([finite.sum(2), lowest, highest], axis=2).astype(np.float32)
+
+
+def _filled(block: NDArray[np.float32], judged: NDArray[np.bool_]) -> NDArray[np.float32]:
+    finite = np.isfinite(block)
+    channels = np.arange(block.shape[2])
+    filled = np.where(finite & judged, block, 0)
+    for row, column in np.argwhere(judged[..., 0] & ~finite.all(2)):
+        spectrum, good = filled[row, column], finite[row, column]
         spectrum[~good] = np.interp(channels[~good], channels[good], spectrum[good])
-    cube[~judged] = 0
+    return filled

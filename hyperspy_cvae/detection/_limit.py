@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperspy_cvae.blocks import Cube, replaced, spectra_at, to_map
 from hyperspy_cvae.detection._scores import Score, score_spectra
 from hyperspy_cvae.shards import channels_of
 
@@ -17,8 +18,8 @@ _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of r
 
 
 def smallest_shift(
-    cube: NDArray[np.float32],
-    reconstruct: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    cube: Cube,
+    reconstruct: Callable[[Cube], Cube],
     channels: NDArray[np.bool_],
     score: Score,
     dispersion: float,
@@ -56,7 +57,7 @@ def smallest_shift(
     shift : float
         In eV: it and all larger ones reach the limit. NaN if the largest does not.
     """
-    total = channels_of(cube, channels).sum(-1)
+    total = to_map(lambda block: block[..., channels].sum(-1), cube)
     bright = judged & (total >= _DARKEST * np.median(total[judged]))
     pixels = np.argwhere(bright)
     radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(_SHARE * len(pixels) / np.pi)))
@@ -71,17 +72,20 @@ def smallest_shift(
     whole = slice(first_channel, last_channel + 1)  # also channels between that are not compared
     for first in range(0, len(shifts), at_once):
         some = slice(first, first + at_once)
-        injected = cube.copy()
         discs = [
             bright & (np.hypot(*(np.indices(judged.shape) - place[:, None, None])) <= radius)
             for place in places[some]
         ]
+        moved = np.any(discs, axis=0)
+        spectra = spectra_at(cube, moved)
         for disc, shift in zip(discs, shifts[some], strict=True):
-            spectra = injected[disc]
-            spectra[:, whole][:, shift:] = spectra[:, whole][:, :-shift].copy()
-            injected[disc] = spectra
-        spectra = reconstruct(injected)
-        measured, expected = (channels_of(each, channels) for each in (injected, spectra))
+            shifted = spectra[disc[moved]]
+            shifted[:, whole][:, shift:] = shifted[:, whole][:, :-shift].copy()
+            spectra[disc[moved]] = shifted
+        injected = replaced(cube, moved, spectra)
+        measured, expected = (
+            channels_of(each, channels) for each in (injected, reconstruct(injected))
+        )
         scores = score_spectra(measured, expected, score, dispersion, judged)
         found[some] = [np.nanmin(scores[disc]) <= limit for disc in discs]
     smallest = len(shifts) - int(np.argmin(np.append(found[::-1], False)))

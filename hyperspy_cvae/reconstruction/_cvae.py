@@ -1,17 +1,21 @@
 """The 3D-CVAE as a reconstructor: configured, trained, saved and loaded."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import torch
+from dask import delayed
+from dask.utils import SerializableLock
 from numpy.typing import NDArray
 
 from hyperspy_cvae import modelfile
 from hyperspy_cvae._version import __version__
+from hyperspy_cvae.blocks import AnyCube, Cube, blockwise, in_blocks, in_memory, kept, replaced
 from hyperspy_cvae.networks import (
     CompactConfig,
     CVAENetwork,
@@ -35,6 +39,8 @@ from hyperspy_cvae.training import (
 )
 
 _BATCH = 8
+_TILE = 128 * 2**20  # bytes: of a small one most pixels lie in shards of its neighbours, too
+_ONE_AT_A_TIME = SerializableLock("hyperspy_cvae.reconstruction")  # a network uses all threads
 _STATE = "network."
 
 
@@ -137,7 +143,7 @@ class CVAE:
 
     def fit(
         self,
-        cube: NDArray[np.float32],
+        cube: Cube,
         use: NDArray[np.bool_] | None = None,
         *,
         channels: NDArray[np.bool_] | None = None,
@@ -149,7 +155,8 @@ class CVAE:
         Parameters
         ----------
         cube
-            Counts ``(rows, columns, energy)``, float32, finite; left as they are.
+            Counts ``(rows, columns, energy)``, float32, finite; left as they are. Of a dask array
+            shards are read as they are needed.
         use
             Spectra to train on, boolean ``(rows, columns)``; all by default.
         channels
@@ -187,9 +194,7 @@ class CVAE:
         self._network, self.shape, self.channels, self.axis = network, shape, channels, axis
         return self
 
-    def reconstruct(
-        self, cube: NDArray[np.float32], axis: EnergyAxis | None = None
-    ) -> NDArray[np.float32]:
+    def reconstruct(self, cube: AnyCube, axis: EnergyAxis | None = None) -> AnyCube:
         """Return the counts of a cube as the bulk would give them.
 
         Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
@@ -200,14 +205,16 @@ class CVAE:
         Parameters
         ----------
         cube
-            Counts ``(rows, columns, energy)``, float32, finite; left as they are.
+            Counts ``(rows, columns, energy)``, float32, finite; left as they are. A dask array is
+            judged block by block: it may be larger than memory, and so may the result, which is a
+            dask array then, of blocks that are kept on disk.
         axis
             Energy axis of the cube. If it is not the one of the training, the cube is resampled
             onto that one and the reconstruction back.
 
         Returns
         -------
-        numpy.ndarray
+        numpy.ndarray or dask.array.Array
             Shape of ``cube``; NaN in channels that were not learnt.
 
         Raises
@@ -215,13 +222,12 @@ class CVAE:
         ValueError
             If the model is not trained, or the axis or the scan does not fit it.
         """
-        network, shape, channels = self._trained()
+        _, shape, channels = self._trained()
         own = self.axis
         if axis is not None and own is not None and axis != own:
             axis.check_covers(own)
-            spectra = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
-            spectra[..., ~axis.inside(own)] = np.nan
-            return spectra
+            spectra: Any = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
+            return np.where(axis.inside(own), spectra, np.float32(np.nan))  # type: ignore[return-value]
         if cube.shape[2] != channels.size:
             raise ValueError(
                 f"The spectrum image has {cube.shape[2]} channels, but the model was trained on "
@@ -233,19 +239,28 @@ class CVAE:
                 f"of {shape[0]} x {shape[1]} that the model was trained on: train a model on this "
                 "spectrum image."
             )
+        intensities: Any
         intensities, (offset, scale) = self.config.preprocessing.apply(_take(cube, channels))
-        spectra = blend(self._shards(network, intensities, shape), intensities.shape)
-        spectra *= intensities.sum(-1, keepdims=True)
-        if self.config.second_look:
-            mended, instead = second_look(intensities, spectra)
-            spectra[mended] = instead
-        spectra *= np.float32(scale)
-        spectra += np.float32(offset)
-        if not channels.all():
-            everything = np.full(cube.shape, np.nan, np.float32)
-            everything[..., channels] = spectra
+
+        def counts(block: NDArray[np.float32]) -> NDArray[np.float32]:
+            if (offset, scale) != (0, 1):
+                block = block * np.float32(scale) + np.float32(offset)
+            if channels.all():
+                return block
+            everything = np.full((*block.shape[:2], channels.size), np.nan, np.float32)
+            everything[..., channels] = block
             return everything
-        return spectra
+
+        if isinstance(cube, np.ndarray):
+            spectra = self._blended(intensities, cube.shape[:2])
+            if self.config.second_look:
+                mended, instead = second_look(intensities, spectra)
+                spectra[mended] = instead
+            return counts(spectra)
+        first = kept(self._by_tiles(in_blocks(intensities)))
+        if self.config.second_look:
+            first = replaced(first, *second_look(intensities, first))
+        return blockwise(counts, first, channels=channels.size)
 
     def latent(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the latent vectors ``(shards, latent)`` of shards that tile a cube.
@@ -257,9 +272,11 @@ class CVAE:
         """
         network, shape, channels = self._trained()
         intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
+        scan = intensities.shape[:2]
+        corners = list(product(*(each.tolist() for each in map(starts, scan, shape, shape))))
         vectors = [
             network.encode(shards)[0].cpu().numpy()
-            for _, shards in self._batches(intensities, shape, shape, (0, 0))
+            for _, shards in self._batches(in_memory(intensities), scan, corners)
         ]
         return np.concatenate(vectors)
 
@@ -323,31 +340,76 @@ class CVAE:
     def _batches(
         self,
         intensities: NDArray[np.float32],
-        shape: tuple[int, int],
-        step: tuple[int, int],
-        margin: tuple[int, int],
-    ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
-        scan = intensities.shape[:2]
-        corners = list(product(*(each.tolist() for each in map(starts, scan, shape, step, margin))))
+        scan: tuple[int, int],
+        corners: Sequence[tuple[int, int]],
+        origin: tuple[int, int] = (0, 0),
+    ) -> Iterator[tuple[Sequence[tuple[int, int]], torch.Tensor]]:
+        _, shape, _ = self._trained()
         cube = torch.from_numpy(intensities)
         with torch.no_grad():
             for first in range(0, len(corners), _BATCH):
                 batch = corners[first : first + _BATCH]
-                shards = [cube[np.ix_(*map(reflected, each, shape, scan))] for each in batch]
+                pixels = [map(reflected, corner, shape, scan) for corner in batch]
+                shards = [
+                    cube[np.ix_(*(each - begin for each, begin in zip(some, origin, strict=True)))]
+                    for some in pixels
+                ]
                 yield batch, torch.stack(shards).to(self.device)
 
-    def _shards(
+    def _blended(
         self,
-        network: CVAENetwork,
         intensities: NDArray[np.float32],
-        shape: tuple[int, int],
-    ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-        rows, columns = (max(1, round(n * (1 - self.config.overlap))) for n in shape)
-        margin = self._margin(shape)
-        for corners, shards in self._batches(intensities, shape, (rows, columns), margin):
-            spectra = torch.softmax(network(shards)[0], dim=-1)
-            for (row, column), shard in zip(corners, spectra.cpu().numpy(), strict=True):
-                yield row, column, shard
+        scan: tuple[int, int],
+        origin: tuple[int, int] = (0, 0),
+        tile: tuple[range, range] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the reconstruction of a tile of a scan, of which a part is given.
+
+        ``origin`` is where the part begins, which holds the shards that hold a pixel of the tile.
+        """
+        network, shape, _ = self._trained()
+        tile = tile or (range(scan[0]), range(scan[1]))
+        step = [max(1, round(n * (1 - self.config.overlap))) for n in shape]
+        grid = map(starts, scan, shape, step, self._margin(shape))
+        corners = list(
+            product(
+                *(
+                    [first for first in each.tolist() if first + n > some[0] and first <= some[-1]]
+                    for each, n, some in zip(grid, shape, tile, strict=True)
+                )
+            )
+        )
+
+        def shards() -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+            for batch, shown in self._batches(intensities, scan, corners, origin):
+                spectra = torch.softmax(network(shown)[0], dim=-1)
+                for (row, column), shard in zip(batch, spectra.cpu().numpy(), strict=True):
+                    yield row - tile[0][0], column - tile[1][0], shard
+
+        with _ONE_AT_A_TIME:
+            spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
+        inside = np.ix_(*(np.array(some) - begin for some, begin in zip(tile, origin, strict=True)))
+        spectra *= intensities[inside].sum(-1, keepdims=True)
+        return spectra
+
+    def _by_tiles(self, intensities: da.Array) -> da.Array:
+        _, shape, _ = self._trained()
+        scan, channels = intensities.shape[:2], intensities.shape[2]
+        side = max(*shape, int(np.sqrt(_TILE / (4 * channels))))
+        rows, columns = (
+            [range(first, min(first + side, n)) for first in range(0, n, side)] for n in scan
+        )
+
+        def reconstructed(*tile: range) -> da.Array:
+            near = [
+                slice(max(0, some[0] - n), some[-1] + n)
+                for some, n in zip(tile, shape, strict=True)
+            ]
+            origin = [each.start for each in near]
+            spectra = delayed(self._blended)(intensities[tuple(near)], scan, origin, tile)
+            return da.from_delayed(spectra, (*map(len, tile), channels), np.float32)
+
+        return da.block([[[reconstructed(row, column)] for column in columns] for row in rows])
 
     def _content(self) -> tuple[modelfile.Arrays, dict[str, Any]]:
         network, shape, channels = self._trained()
@@ -407,7 +469,7 @@ class CVAE:
         return model
 
 
-def _take(cube: NDArray[np.float32], channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _take(cube: AnyCube, channels: NDArray[np.bool_]) -> AnyCube:
     # A mask copies, so that it is applied only where it leaves something out.
     return cube if channels.all() else cube[..., channels]
 

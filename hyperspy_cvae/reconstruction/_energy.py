@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperspy_cvae.blocks import AnyCube
+
 _LARGEST_RATIO = 2.0
 
 
@@ -110,9 +112,7 @@ class EnergyAxis:
             )
 
 
-def resample(
-    cube: NDArray[np.float32], source: EnergyAxis, target: EnergyAxis
-) -> NDArray[np.float32]:
+def resample(cube: AnyCube, source: EnergyAxis, target: EnergyAxis) -> AnyCube:
     """Interpolate spectra ``(..., energy)`` linearly from one axis onto another.
 
     Energies beyond the source take the value at its end.

@@ -1,12 +1,9 @@
 """Bands of the energy axis, over which spectra are looked at one part after the other."""
 
-from typing import TypeVar
-
 import numpy as np
-from dask.array import Array
 from numpy.typing import NDArray
 
-AnyCube = TypeVar("AnyCube", NDArray[np.float32], Array, NDArray[np.float32] | Array)
+from hyperspy_cvae.blocks import AnyCube
 
 _FINE = 190  # channels: of an axis of a few hundred eV, each is as wide as fine structure
 _BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band

@@ -11,7 +11,7 @@ from hyperspy_cvae.reconstruction import EnergyAxis
 
 
 def counts(signal: BaseSignal) -> Counts:
-    """Return the counts of a spectrum image or line scan; a lazy one is read into memory.
+    """Return the counts of a spectrum image or line scan; of a lazy one they stay on disk.
 
     Raises
     ------
@@ -30,13 +30,15 @@ def counts(signal: BaseSignal) -> Counts:
             f"{signal} has {dimension} navigation axes, but a scan has one or two: choose one of "
             "its spectrum images with s.inav, or sum over an axis."
         )
-    data = signal.data.compute() if signal._lazy else signal.data
+    data = signal.data
     if data.dtype.kind not in "biuf":
         raise ValueError(
             f"{signal} holds numbers of dtype {data.dtype}, but counts are real: convert them "
             "with s.change_dtype, or take s.real."
         )
-    return prepare(np.asarray(data).reshape((*scan(signal), manager.signal_size)))
+    if not signal._lazy:
+        data = np.asarray(data)
+    return prepare(data.reshape((*scan(signal), manager.signal_size)))
 
 
 def scan(signal: BaseSignal) -> tuple[int, int]:

@@ -6,13 +6,13 @@ from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any, Literal
 
-import dask.array
 import numpy as np
 import pandas as pd
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 from hyperspy.defaults_parser import preferences
 
 from hyperspy_cvae._version import __version__
+from hyperspy_cvae.blocks import Cube, in_blocks, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
     Score,
@@ -31,6 +31,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, Mean, TileMedian
+from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import (
     counts,
@@ -44,6 +45,7 @@ from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
 _FEWEST_COMPARED = 8
+_TILE, _ENOUGH_TILES = 24, 64  # pixels; to know whether a network was needed
 
 Range = tuple[float, float]
 
@@ -163,19 +165,23 @@ class EELSAnomalySignal(EELSSpectrum):
         setattr(self.learning_results, _RESULT, np.frombuffer(model.to_bytes(), np.uint8))
         return model
 
-    def cvae_reconstruct(self, model: CVAE | None = None) -> "EELSAnomalySignal":
+    def cvae_reconstruct(
+        self, model: CVAE | None = None, *, lazy_output: bool | None = None
+    ) -> "EELSAnomalySignal":
         """Return this spectrum image as its bulk would be, from a trained 3D-CVAE.
 
         Parameters
         ----------
         model
             The model; by default the one that :meth:`train_cvae` left with this signal.
+        lazy_output
+            Whether the result is to be lazy, its blocks kept on disk for as long as it lives; by
+            default if this signal is.
 
         Returns
         -------
         EELSAnomalySignal
-            Counts on the same axes, float32; lazy if this signal is. NaN in channels that the
-            model did not learn.
+            Counts on the same axes, float32. NaN in channels that the model did not learn.
 
         Raises
         ------
@@ -187,10 +193,13 @@ class EELSAnomalySignal(EELSSpectrum):
             raise ValueError(
                 f"{self} has no trained 3D-CVAE: call s.train_cvae() first, or pass model=."
             )
+        lazy = self._lazy if lazy_output is None else lazy_output
         cube = counts(self).cube
-        spectra = model.reconstruct(cube, energy_axis(self)).reshape(self.data.shape)
-        data = dask.array.from_array(spectra) if self._lazy else spectra
-        signal = self._deepcopy_with_new_data(data)
+        spectra = model.reconstruct(in_blocks(cube) if lazy else in_memory(cube), energy_axis(self))
+        signal = self._deepcopy_with_new_data(spectra.reshape(self.data.shape))
+        if lazy != self._lazy:
+            signal._lazy = lazy
+            signal._assign_subclass()
         signal.metadata.General.title = f"{self.metadata.get_item('General.title', '')} 3D-CVAE"
         return signal
 
@@ -305,7 +314,8 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"least {_FEWEST_COMPARED} are needed: widen it."
             )
         measured, expected = channels_of(cube, channels), channels_of(spectra, channels)
-        judged &= measured.any(-1)  # vacuum without an electron says nothing
+        # Vacuum without an electron says nothing.
+        judged &= to_map(lambda block: block.any(-1), measured, dtype=bool)
         if method == "cvae" and judged.any():
             _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
         wanted: tuple[Score, ...] = ("pcc", score)
@@ -348,7 +358,7 @@ class EELSAnomalySignal(EELSSpectrum):
         self,
         scores: dict[Score, np.ndarray],
         mask: np.ndarray,
-        cube: np.ndarray,
+        cube: Cube,
         threshold: Threshold,
         signal_range: Range,
         units: str,
@@ -370,7 +380,7 @@ class EELSAnomalySignal(EELSSpectrum):
         for name, quantity, data in (
             *((QUANTITIES[each], QUANTITIES[each], data) for each, data in scores.items()),
             ("Anomalies", "Anomalous", mask),
-            ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), cube.sum(-1, dtype=float)),
+            ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), to_map(_sum, cube)),
         ):
             shape = self.axes_manager.navigation_shape[::-1]
             signal = self._get_navigation_signal(data=data.reshape(shape))
@@ -414,9 +424,12 @@ def _fixed(threshold: object) -> Threshold:
     return fixed_threshold(float(threshold))
 
 
-def _by_pca(
-    cube: np.ndarray, *, n_components: int, use: np.ndarray, channels: np.ndarray
-) -> np.ndarray:
+def _sum(block: np.ndarray) -> np.ndarray:
+    return np.asarray(block.sum(-1, dtype=float))
+
+
+def _by_pca(cube: Cube, *, n_components: int, use: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    cube = in_memory(cube)
     spectra = np.full(cube.shape, np.nan, np.float32)
     learnt = cube[..., channels]
     spectra[..., channels] = PCA(n_components).fit(learnt, use).reconstruct(learnt)
@@ -425,8 +438,8 @@ def _by_pca(
 
 def _with_limit(
     threshold: Threshold,
-    cube: np.ndarray,
-    reconstruct: Callable[[np.ndarray], np.ndarray],
+    cube: Cube,
+    reconstruct: Callable[[Cube], Cube],
     channels: np.ndarray,
     score: Score,
     axis: Any,
@@ -444,18 +457,23 @@ def _with_limit(
     return replace(threshold, reason=f"{threshold.reason} {seen}")
 
 
-def _warn_if_simpler(
-    measured: np.ndarray, expected: np.ndarray, dispersion: float, judged: np.ndarray
-) -> None:
+def _warn_if_simpler(measured: Cube, expected: Cube, dispersion: float, judged: np.ndarray) -> None:
     width = energy_bin(dispersion, measured.shape[2])
-    measured, expected = binned(measured, width), binned(expected, width)
+    tiles = some_tiles(judged.shape, _TILE, _ENOUGH_TILES)
+    found, bulk = (
+        binned(np.concatenate([in_memory(each[tile]) for tile in tiles]), width)
+        for each in (measured, expected)
+    )
+    used = np.concatenate([judged[tile] for tile in tiles])
+    if not used.any():
+        return
     simpler = {
-        "the mean spectrum": Mean().fit(measured, judged).reconstruct(measured),
-        "the median spectrum of 24 x 24 pixels": TileMedian()
-        .fit(measured, judged)
-        .reconstruct(measured),
+        "the mean spectrum": Mean().fit(found, used).reconstruct(found),
+        f"the median spectrum of {_TILE} x {_TILE} pixels": TileMedian(_TILE)
+        .fit(found, used)
+        .reconstruct(found),
     }
-    if names := as_good(measured, expected, simpler, width * dispersion, judged):
+    if names := as_good(found, bulk, simpler, width * dispersion, used):
         verb = "explains" if len(names) == 1 else "explain"
         warnings.warn(
             f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. Either "
@@ -465,9 +483,9 @@ def _warn_if_simpler(
         )
 
 
-def _learnt(spectra: np.ndarray, channels: np.ndarray, axis: Any) -> np.ndarray:
+def _learnt(spectra: Cube, channels: np.ndarray, axis: Any) -> np.ndarray:
     """Tell which channels were reconstructed; those asked for must mostly be among them."""
-    learnt = np.isfinite(spectra[:1]).any((0, 1))
+    learnt = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
     if not (learnt & channels).any():
         energies = axis.values[channels]
         raise ValueError(

@@ -9,6 +9,7 @@ from exspy.signals import EELSSpectrum
 from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
+from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection import Region
 
 _COLUMNS = ("score", "p_value", "energy", "change", "significance", "energies")
@@ -55,8 +56,8 @@ def region_table(
 def region_spectra(
     regions: Sequence[Region],
     signal: BaseSignal,
-    cube: NDArray[np.float32],
-    spectra: NDArray[np.float32],
+    cube: Cube,
+    spectra: Cube,
     channels: NDArray[np.bool_],
 ) -> RegionSpectra:
     """Return mean spectra of the regions as signals, the region as navigation axis.
@@ -68,7 +69,8 @@ def region_spectra(
     errors = np.full((len(regions), channels.size), np.nan)
     errors[:, channels] = [region.error for region in regions]
     measured, expected = (
-        np.stack([each[region.pixels].mean(0) for region in regions]) for each in (cube, spectra)
+        np.stack([spectra_at(each, region.pixels).mean(0) for region in regions])
+        for each in (cube, spectra)
     )
     numbers = {"name": "Region", "offset": 1, "size": len(regions), "navigate": True}
     energy = signal.axes_manager.signal_axes[0].get_axis_dictionary()

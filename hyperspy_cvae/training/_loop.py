@@ -5,12 +5,16 @@ import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 
+import dask.array as da
 import numpy as np
 import torch
+from dask import compute
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
 from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.shards import binned, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
@@ -42,16 +46,26 @@ class History:
 
 
 class _Shards:
-    """The cube on its device, and what is cut from it."""
+    """What is cut from a cube that is in memory, or is read shard by shard."""
 
     def __init__(
-        self, cube: np.ndarray, weight: np.ndarray, shape: tuple[int, int], device: torch.device
+        self,
+        cube: Cube,
+        weight: np.ndarray,
+        shape: tuple[int, int],
+        width: int,
+        device: torch.device,
     ) -> None:
-        self.cube = torch.from_numpy(cube)
         self.weight = torch.from_numpy(weight)
-        self.entropy = torch.stack([entropy(normalise(row)) for row in self.cube])
         self.shape = shape
         self.device = device
+        self._width = width
+        self._on_disk: da.Array | None = None
+        if isinstance(cube, da.Array):
+            self._on_disk = cube
+            return
+        self._cube = torch.from_numpy(binned(cube, width) if width > 1 else cube)
+        self._entropy = torch.stack([entropy(normalise(row)) for row in self._cube])
 
     def at(self, corners: np.ndarray, steps: Sequence[int] = (1, 1)) -> list[Tensor]:
         """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``.
@@ -59,15 +73,35 @@ class _Shards:
         Beyond the scan it is reflected. ``steps`` of -1 turn rows or columns round.
         """
         rows, columns = (
-            torch.from_numpy(np.stack([reflected(first, size, end)[::step] for first in firsts]))
+            np.stack([reflected(first, size, end)[::step] for first in firsts])
             for firsts, size, end, step in zip(
                 corners.T.tolist(), self.shape, self.weight.shape, steps, strict=True
             )
         )
+        if self._on_disk is not None:
+            intensities = self._read(self._on_disk, rows, columns)
+            weight = self.weight[rows[:, :, None], columns[:, None]]
+            return [
+                each.to(self.device)
+                for each in (intensities, weight, entropy(normalise(intensities)))
+            ]
         return [
-            values[rows[:, :, None], columns[:, None]].to(self.device)
-            for values in (self.cube, self.weight, self.entropy)
+            values[torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]].to(
+                self.device
+            )
+            for values in (self._cube, self.weight, self._entropy)
         ]
+
+    def _read(self, cube: da.Array, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+        ends = [
+            [slice(each.min(), each.max() + 1) for each in shards] for shards in (rows, columns)
+        ]
+        blocks = compute(*(cube[row, column] for row, column in zip(*ends, strict=True)))
+        shards = [
+            binned(block[np.ix_(row - row.min(), column - column.min())], self._width)
+            for block, row, column in zip(blocks, rows, columns, strict=True)
+        ]
+        return torch.from_numpy(np.stack(shards))
 
 
 def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
@@ -76,7 +110,7 @@ def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
     return spectra / torch.where(total > 0, total, 1)
 
 
-def spectrum_weights(cube: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, float]:
+def spectrum_weights(cube: Cube, use: np.ndarray) -> tuple[np.ndarray, float]:
     """Weight of each spectrum in the loss, and the median sum of intensities.
 
     The weight is the spectrum's sum over the median, at most 1: the noise of a spectrum almost
@@ -89,7 +123,7 @@ def spectrum_weights(cube: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, flo
     use
         Spectra to train on, boolean ``(rows, columns)``.
     """
-    total = cube.sum(-1, dtype=np.float64)
+    total = to_map(lambda block: block.sum(-1, dtype=np.float64), cube)
     median = float(np.median(total[use & (total > 0)])) if np.any(use & (total > 0)) else 0.0
     if median <= 0:
         raise TrainingError(
@@ -101,7 +135,7 @@ def spectrum_weights(cube: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, flo
 
 def train(
     network: CVAENetwork,
-    cube: np.ndarray,
+    cube: Cube,
     use: np.ndarray,
     config: TrainingConfig,
     *,
@@ -118,7 +152,8 @@ def train(
     network
         The network, as built.
     cube
-        Preprocessed intensities ``(rows, columns, energy)``, float32, finite.
+        Preprocessed intensities ``(rows, columns, energy)``, float32, finite. Of a dask array
+        shards are read as they are needed.
     use
         Spectra to train on, boolean ``(rows, columns)``.
     config
@@ -155,7 +190,7 @@ class _Training:
     def __init__(
         self,
         network: CVAENetwork,
-        cube: np.ndarray,
+        cube: Cube,
         use: np.ndarray,
         config: TrainingConfig,
         shape: tuple[int, int],
@@ -171,9 +206,11 @@ class _Training:
             if config.likelihood_weight == "auto"
             else config.likelihood_weight
         )
-        spectra = cube[weight > 0]
-        if len(spectra) > _ENOUGH_SPECTRA:
-            spectra = self.random.choice(spectra, _ENOUGH_SPECTRA, replace=False)
+        chosen = np.nonzero(weight > 0)
+        if len(chosen[0]) > _ENOUGH_SPECTRA:
+            some = self.random.choice(len(chosen[0]), _ENOUGH_SPECTRA, replace=False)
+            chosen = chosen[0][some], chosen[1][some]
+        spectra = spectra_at(cube, chosen)
         floor = 0.05 * median
         shapes = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(shapes), floor)
@@ -196,7 +233,9 @@ class _Training:
         self._show(self.training_weight, half if self.summed_epochs else 1)
         if config.left_out:
             self.fine = fine // half * half
-            self.outliers = Outliers(binned(cube, self.fine), self.training_weight > 0)
+            summed_up = partial(binned, width=self.fine)
+            coarse = kept(blockwise(summed_up, cube, channels=cube.shape[2] // self.fine))
+            self.outliers = Outliers(coarse, self.training_weight > 0)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -214,10 +253,8 @@ class _Training:
     def _show(self, weight: np.ndarray, width: int) -> None:
         """Train on sums over ``width`` channels from now on, with a weight of each spectrum."""
         self.network.width = width
-        cube, spectra = (
-            each if width == 1 else binned(each, width) for each in (self.cube, self.spectra)
-        )
-        self.shards = _Shards(cube, weight, self.shape, self.device)
+        spectra = self.spectra if width == 1 else binned(self.spectra, width)
+        self.shards = _Shards(self.cube, weight, self.shape, width, self.device)
         strength = self.config.recorruption
         self.recorruption = Recorruption(spectra, strength, self.device) if strength else None
 
@@ -353,7 +390,7 @@ class _Training:
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
         width = self.fine // self.network.width
-        expected = np.empty_like(self.outliers.smooth)
+        expected = np.empty(self.outliers.smooth.shape, np.float32)
         self.network.eval()
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
             intensities, _, _ = self.shards.at(batch)

@@ -1,13 +1,17 @@
 """Which spectra of a scan a half-trained network finds foreign."""
 
+from functools import partial
+
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
 from hyperspy_cvae.crossband import DARKEST, Regression
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
-from hyperspy_cvae.smoothing import noise_gain, smoothed
+from hyperspy_cvae.smoothing import noise_gain, reach, smoothed
 
 _RADIUS = 1.5  # pixels
 _REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
@@ -47,19 +51,27 @@ class Outliers:
     True
     """
 
-    def __init__(self, measured: NDArray[np.float32], use: NDArray[np.bool_]) -> None:
+    def __init__(self, measured: Cube, use: NDArray[np.bool_]) -> None:
         self.usual = some_of(use, _ENOUGH_PIXELS)
         self.bands = energy_bands(measured.shape[2])
-        self.smooth = smoothed(measured, _RADIUS)
+        self.smooth = kept(_smooth(measured))
         self.by_rest = np.full((len(self.bands), *use.shape), np.inf, np.float32)
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
-                others = np.maximum(self.smooth[..., ~hidden].sum(-1, keepdims=True), 0)
                 regression = Regression(self.smooth, _RADIUS, hidden, use)
-                expected = others * regression.expected(self.smooth)
-                far[:] = _REST * self._far(expected, band)
 
-    def far_from(self, expected: NDArray[np.float32]) -> NDArray[np.float32]:
+                def expected(
+                    smooth: NDArray[np.float32],
+                    hidden: NDArray[np.bool_] = hidden,
+                    regression: Regression = regression,
+                ) -> NDArray[np.float32]:
+                    others = np.maximum(smooth[..., ~hidden].sum(-1, keepdims=True), 0)
+                    return others * regression.expected(smooth)
+
+                told = blockwise(expected, self.smooth, channels=int(hidden.sum()))
+                far[:] = _REST * self._far(told, band)
+
+    def far_from(self, expected: Cube) -> NDArray[np.float32]:
         """Return how far every spectrum is.
 
         Parameters
@@ -72,23 +84,44 @@ class Outliers:
         numpy.ndarray
             Robust standard deviations, ``(rows, columns)``.
         """
-        smooth = smoothed(expected, _RADIUS)
+        smooth = kept(_smooth(expected))
         farthest = np.full(smooth.shape[:2], -np.inf, np.float32)
         for band, by_rest in zip(self.bands, self.by_rest, strict=True):
             by_network = self._far(smooth[..., band > 0], band)
             farthest = np.maximum(farthest, np.minimum(by_network, by_rest))
         return farthest
 
-    def _far(self, expected: NDArray[np.float32], band: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _far(self, expected: Cube, band: NDArray[np.float32]) -> NDArray[np.float32]:
         inside = band > 0
-        faintest = DARKEST * np.abs(expected[self.usual]).mean(0) + _TINY
-        residual = self.smooth[..., inside] - expected
-        residual /= np.sqrt(np.maximum(expected, faintest))
-        residual /= noise_gain(expected.shape[:2], _RADIUS)[..., np.newaxis]
-        deviation = median_abs_deviation(residual[self.usual], axis=0, scale="normal")
+        smooth = self.smooth[..., inside]
+        sample = spectra_at(expected, self.usual)
+        faintest = DARKEST * np.abs(sample).mean(0) + _TINY
+        gain = noise_gain(expected.shape[:2], _RADIUS)
+
+        def residual(
+            smooth: NDArray[np.float32], expected: NDArray[np.float32], gain: NDArray[np.float32]
+        ) -> NDArray[np.float32]:
+            left = smooth - expected
+            left /= np.sqrt(np.maximum(expected, faintest))
+            left /= gain
+            return left
+
+        usual = residual(spectra_at(smooth, self.usual), sample, gain[self.usual][:, None])
+        deviation = median_abs_deviation(usual, axis=0, scale="normal")
         # Without any a channel says nothing.
         share = band[inside] / band.sum() / np.where(deviation > 0, np.square(deviation), np.inf)
-        misfit = np.cbrt(np.square(residual, out=residual) @ share.astype(np.float32))
+        share = share.astype(np.float32)
+
+        def root_of_misfit(*blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.cbrt(np.square(residual(*blocks)) @ share)
+
+        misfit = to_map(root_of_misfit, smooth, expected, gain, dtype=np.float32)
         spread = median_abs_deviation(misfit[self.usual], scale="normal") + _TINY
         far: NDArray[np.float32] = (misfit - np.median(misfit[self.usual])) / spread
         return far
+
+
+def _smooth(cube: Cube) -> da.Array:
+    return blockwise(
+        partial(smoothed, radius=_RADIUS), cube, channels=cube.shape[2], reach=reach(_RADIUS)
+    )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -45,6 +46,36 @@ def test_any_number_of_channels(channels: int) -> None:
     cube = bifeo3((8, 9), channels=channels, offset=500, seed=1).signal.data
     found = CVAE(replace(BRIEF, training=TrainingConfig(epochs=1)), "cpu").fit(cube)
     assert np.isfinite(found.reconstruct(cube)).all()
+
+
+@pytest.mark.parametrize("axis", [AXIS, EnergyAxis(689.9, 0.51, 64, "eV")])
+def test_block_by_block_it_is_the_same(axis: EnergyAxis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 40_000)
+    monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 0)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 200_000)
+    cube = bifeo3((61, 50), channels=64, offset=690, dispersion=0.5, seed=3).signal.data
+    channels = np.arange(64) != 5
+    model = CVAE(BRIEF, "cpu").fit(cube, channels=channels, axis=AXIS)
+    cube[20:27, 12:19, 30:50] = cube[20:27, 12:19, 49:29:-1] * 2
+    lazy = da.from_array(cube, chunks=(13, 22, 30))
+    found, expected = model.reconstruct(lazy, axis), model.reconstruct(cube, axis)
+    assert isinstance(found, da.Array)
+    np.testing.assert_allclose(found.compute(), expected, rtol=1e-3, atol=1e-3)
+    model.config = replace(model.config, second_look=False)
+    assert not np.allclose(
+        found.compute(), model.reconstruct(cube, axis), rtol=1e-3, equal_nan=True
+    )
+
+
+def test_training_reads_what_it_needs_from_disk(cube: np.ndarray) -> None:
+    lazy = da.from_array(cube, chunks=(7, 8, 30))
+    one, other = (CVAE(BRIEF, "cpu").fit(each) for each in (cube, lazy))
+    assert one.history is not None
+    assert other.history is not None
+    np.testing.assert_allclose(
+        one.history.cross_entropy, other.history.cross_entropy, rtol=1e-3, atol=1e-5
+    )
+    np.testing.assert_allclose(one.reconstruct(cube), other.reconstruct(cube), rtol=1e-2)
 
 
 def test_no_seams_at_the_borders_of_shards() -> None:

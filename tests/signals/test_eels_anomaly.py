@@ -8,6 +8,7 @@ from pathlib import Path
 import exspy.signals
 import hyperspy.api as hs
 import numpy as np
+import pandas as pd
 import pytest
 from dm4 import DMAxis, DMImage, write_dm4
 from hyperspy.signals import BaseSignal, Signal1D, Signal2D
@@ -247,6 +248,38 @@ def test_untrained_trains_first_and_says_so(
     signal.detect_anomalies()  # trained now
     with pytest.raises(ValueError, match=r"no trained 3D-CVAE: call s.train_cvae\(\) first"):
         phantom.signal.inav[:8, :8].cvae_reconstruct()
+
+
+@pytest.mark.parametrize("discs", [0, 2])
+def test_a_lazy_signal_is_judged_block_by_block(
+    discs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 200_000)
+    monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 0)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 600_000)
+    phantom = uniform((60, 50), discs)
+    phantom.signal.data[3, 4, 10:20] = np.nan
+    eager = phantom.signal
+    model = eager.train_cvae(epochs=3)
+    lazy = eager.as_lazy()
+    lazy.data = lazy.data.rechunk((17, 23, 50))
+    one, other = (each.detect_anomalies(model=model) for each in (eager, lazy))
+    np.testing.assert_array_equal(one.mask.data, other.mask.data)
+    assert bool(one.mask.data.any()) == bool(discs)
+    np.testing.assert_allclose(one.score.data, other.score.data, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(one.pcc.data, other.pcc.data, atol=1e-5)
+    np.testing.assert_allclose(one.image.data, other.image.data, rtol=1e-6)
+    assert one.threshold.reason == other.threshold.reason
+    pd.testing.assert_frame_equal(one.regions, other.regions, rtol=1e-2)
+
+
+def test_output_is_lazy_if_asked_for(trained: EELSAnomalySignal) -> None:
+    lazy = trained.cvae_reconstruct(lazy_output=True)
+    eager = trained.as_lazy().cvae_reconstruct(lazy_output=False)
+    assert type(lazy) is LazyEELSAnomalySignal
+    assert type(eager) is EELSAnomalySignal
+    np.testing.assert_allclose(lazy.data.compute(), eager.data, rtol=1e-4)
+    assert lazy.metadata.General.title == eager.metadata.General.title
 
 
 def test_survives_deepcopy_lazy_and_compute(trained: EELSAnomalySignal, found: AnomalyMaps) -> None:
