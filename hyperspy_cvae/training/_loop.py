@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import torch
 from dask import compute
+from scipy.ndimage import label
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -403,4 +404,7 @@ class _Training:
         far = self.outliers.far_from(expected)
         limit = np.quantile(far[self.training_weight > 0], 1 - self.config.left_out)
         foreign = far > max(_FOREIGN, float(limit))
+        # What can fill most of a shard is bulk. Left out, it would be as foreign next time.
+        regions, _ = label(foreign, np.ones((3, 3)))
+        foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape) / 2
         self.shards.weight = torch.from_numpy(np.where(foreign, 0, self.training_weight))
