@@ -180,7 +180,7 @@ class CompactNetwork(CVAENetwork):
         assert code is not None
         numbers, drift = code[..., :-1], code[:, :, 0, -1]
         if self.training:
-            numbers = numbers + self.config.code_noise * torch.randn_like(numbers)
+            numbers = numbers + self.config.code_noise * self.noise(numbers)
         features = (
             self.of_code(numbers.permute(0, 3, 1, 2))
             + self.of_row(latent)

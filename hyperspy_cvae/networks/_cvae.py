@@ -16,6 +16,8 @@ class CVAENetwork(nn.Module):
     """Whether a network can also be shown channels that are summed up, by ``width``."""
     width = 1
     """Channels of the axis in one of the shards; logits are of sums over as many."""
+    share = (0, 1)
+    """Which part of a batch a network is shown, and of how many: each has its part of the noise."""
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Encode shards.
@@ -49,10 +51,17 @@ class CVAENetwork(nn.Module):
         """Return the matrices and kernels that Muon may move; none by default."""
         return []
 
+    def noise(self, values: Tensor) -> Tensor:
+        """Return normally distributed numbers, as many as there are values of its shards."""
+        part, parts = self.share
+        shards, *each = values.shape
+        drawn = torch.randn(parts * shards, *each, dtype=values.dtype, device=values.device)
+        return drawn[part * shards :][:shards]
+
     def forward(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, posterior mean and log-variance; the latent vector is drawn while training."""
         mean, log_variance, code = self.encode(intensities)
         latent = mean
         if self.training:
-            latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+            latent = mean + self.noise(mean) * torch.exp(0.5 * log_variance)
         return self.decode(latent, code), mean, log_variance

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from dask import compute
 from scipy.ndimage import label
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
@@ -105,6 +106,13 @@ class _Shards:
         return torch.from_numpy(np.stack(shards))
 
 
+def _share() -> tuple[int, int]:
+    """Return which of how many processes that train together this is."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
 def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
     """Spectra over their sum, or that of others; without counts they stay, and weigh nothing."""
     total = (spectra if of is None else of).sum(-1, keepdim=True)
@@ -148,6 +156,9 @@ def train(
 ) -> History:
     """Train ``network`` on ``cube``, leaving it with its last weights, or the best by its tiles.
 
+    Where :mod:`torch.distributed` is initialised, its processes share every batch, and all of them
+    are left with the same network.
+
     Parameters
     ----------
     network
@@ -173,7 +184,8 @@ def train(
     Raises
     ------
     TrainingError
-        If no spectrum has counts, or if the loss is no longer finite.
+        If no spectrum has counts, if the loss is no longer finite, or if a batch is not to be
+        shared by so many processes.
     """
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
@@ -200,6 +212,12 @@ class _Training:
         device: torch.device,
     ) -> None:
         self.config = config
+        self.part, self.parts = _share()
+        if config.batch_size % self.parts:
+            raise TrainingError(
+                f"batch_size is {config.batch_size}, but {self.parts} processes share a batch: "
+                f"use a multiple of {self.parts}."
+            )
         self.random = np.random.default_rng(seed)
         weight, median = spectrum_weights(cube, use)
         self.likelihood_weight = (
@@ -216,6 +234,8 @@ class _Training:
         shapes = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(shapes), floor)
         self.network = network.to(device)
+        network.share = self.part, self.parts
+        self.replica = network if self.parts == 1 else DistributedDataParallel(network)
         # One cycle ends where it is best: what tiles say of its last epochs is noise.
         self.tiles = (
             held_out_tiles(weight > 0, shape, config.held_out, self.random)
@@ -264,7 +284,10 @@ class _Training:
         history = History()
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         progress = tqdm(
-            total=epochs, desc="Training the 3D-CVAE", unit="epoch", disable=not show_progressbar
+            total=epochs,
+            desc="Training the 3D-CVAE",
+            unit="epoch",
+            disable=not show_progressbar or self.part > 0,
         )
         try:
             for epoch in range(1, epochs + 1):
@@ -303,6 +326,7 @@ class _Training:
         finally:
             progress.close()
             self.network.width = 1
+            self.network.share = 0, 1
         history.stopped = history.stopped or "all epochs done"
         self.network.load_state_dict(best_weights)
         self.network.eval()
@@ -319,8 +343,13 @@ class _Training:
             intensities, weight, floor = self.shards.at(corners, turned)
             shown, target = self._pair(intensities, self.random)
             shown = corrupt(shown, self.random, config.corruption)
-            logits, mean, log_variance = self.network(shown)
-            loss = cvae_loss(
+            total = weight.sum()
+            shown, target, weight, floor = (
+                each.chunk(self.parts)[self.part] for each in (shown, target, weight, floor)
+            )
+            logits, mean, log_variance = self.replica(shown)
+            # The mean over the processes is the loss of the batch.
+            loss = self.parts * cvae_loss(
                 target,
                 weight,
                 logits,
@@ -328,6 +357,7 @@ class _Training:
                 log_variance,
                 beta=fade * config.beta,
                 likelihood_weight=self.likelihood_weight,
+                total=total,
             )
             if not torch.isfinite(loss):
                 raise TrainingError(
@@ -340,21 +370,15 @@ class _Training:
             nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
             self.optimiser.step()
             with torch.no_grad():
-                divergence = kl_divergence(mean, log_variance).mean()
-                fit = loss - fade * config.beta / self.likelihood_weight * (
-                    divergence * len(corners) / weight.sum().clamp_min(1)
-                )
-                sums += (
-                    torch.stack(
-                        [
-                            fit * weight.sum().clamp_min(1) - (weight * floor).sum(),
-                            weight.sum(),
-                            divergence,
-                        ]
-                    )
-                    .double()
-                    .cpu()
-                )
+                divergence = kl_divergence(mean, log_variance).sum()
+                fit = loss / self.parts * total.clamp_min(1)
+                fit -= fade * config.beta / self.likelihood_weight * divergence
+                fit -= (weight * floor).sum()
+                found = torch.stack([fit, weight.sum(), divergence / config.batch_size])
+                sums += found.double().cpu()
+        if self.parts > 1:
+            sums = sums.to(self.device)
+            distributed.all_reduce(sums)
         return float(sums[0] / sums[1].clamp_min(1)), float(sums[2] / self.steps)
 
     def _pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -77,6 +77,7 @@ def cvae_loss(
     *,
     beta: float,
     likelihood_weight: float,
+    total: Tensor | None = None,
 ) -> Tensor:
     r"""Loss of a batch of shards, per spectrum and unit of likelihood weight.
 
@@ -101,7 +102,10 @@ def cvae_loss(
         Weight of the KL divergence; 1.2 in the paper.
     likelihood_weight
         n, about the number of electrons in a spectrum.
+    total
+        Sum of the weights of the whole batch, if these are some of its shards.
     """
     likelihood = (weight * cross_entropy(target, logits)).sum()
     divergence = kl_divergence(mean, log_variance).sum()
-    return (likelihood + beta / likelihood_weight * divergence) / weight.sum().clamp_min(1)
+    total = weight.sum() if total is None else total
+    return (likelihood + beta / likelihood_weight * divergence) / total.clamp_min(1)
