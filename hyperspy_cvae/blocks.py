@@ -1,16 +1,20 @@
 """Cubes block by block: in threads, from disk, or on a cluster."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import dask
 import dask.array as da
 import numpy as np
 from dask import compute, delayed
 from dask.array.overlap import overlap, trim_overlap
+from dask.diagnostics import ProgressBar
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
@@ -19,6 +23,8 @@ Cube = NDArray[np.float32] | da.Array
 
 AnyCube = TypeVar("AnyCube", NDArray[np.float32], da.Array, NDArray[np.float32] | da.Array)
 """What is returned is what was given."""
+
+_progress = ContextVar("progress", default=False)
 
 _BLOCK = 32 * 2**20  # bytes: large beside the cost of a task, and some dozens fit into memory
 _IN_MEMORY = 256 * 2**20  # bytes
@@ -170,14 +176,56 @@ def replaced(cube: AnyCube, pixels: NDArray[np.bool_], spectra: NDArray[np.float
 
 
 def kept(cube: Cube) -> da.Array:
-    """Compute a cube that is needed more than once: in memory if it is small, else on disk."""
+    """Compute a cube that is needed more than once.
+
+    It is kept in memory if it is small, else in a temporary file; by the workers of a cluster if
+    one computes.
+    """
     if not isinstance(cube, da.Array):
         return in_blocks(cube)
+    if _on_cluster():
+        from distributed import progress
+
+        held = cube.persist()
+        if _progress.get():
+            progress(held, notebook=False)
+        return held
     if cube.nbytes <= _IN_MEMORY:
         return cube.persist()
     store = _Store(cube.shape, cube.dtype)
     da.store(cube, store, lock=False)  # type: ignore[arg-type]
     return da.from_array(store, cube.chunks, name=False)
+
+
+@contextmanager
+def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
+    """Say how blocks are computed here: those in memory by threads of this process.
+
+    Those of a lazy signal are computed by the scheduler that dask is set to, which is a cluster if
+    a ``dask.distributed.Client`` is active.
+
+    Parameters
+    ----------
+    lazy
+        Whether blocks are read from disk.
+    show_progressbar
+        Whether to show the progress of what takes longer than a second, if they are.
+    """
+    token = _progress.set(show_progressbar and lazy)
+    with ExitStack() as stack:
+        if _on_cluster() and not lazy:
+            stack.enter_context(dask.config.set(scheduler="threads"))
+        elif show_progressbar and lazy:
+            stack.enter_context(ProgressBar(minimum=1.0))
+        try:
+            yield
+        finally:
+            _progress.reset(token)
+
+
+def _on_cluster() -> bool:
+    scheduler = getattr(dask.base.get_scheduler(), "__self__", None)
+    return type(scheduler).__module__.startswith("distributed")
 
 
 class _Store:

@@ -400,13 +400,15 @@ class CVAE:
             [range(first, min(first + side, n)) for first in range(0, n, side)] for n in scan
         )
 
+        model = delayed(self, traverse=False)  # one for all tiles, and one copy in each worker
+
         def reconstructed(*tile: range) -> da.Array:
             near = [
                 slice(max(0, some[0] - n), some[-1] + n)
                 for some, n in zip(tile, shape, strict=True)
             ]
             origin = [each.start for each in near]
-            spectra = delayed(self._blended)(intensities[tuple(near)], scan, origin, tile)
+            spectra = delayed(CVAE._blended)(model, intensities[tuple(near)], scan, origin, tile)
             return da.from_delayed(spectra, (*map(len, tile), channels), np.float32)
 
         return da.block([[[reconstructed(row, column)] for column in columns] for row in rows])

@@ -12,7 +12,7 @@ from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 from hyperspy.defaults_parser import preferences
 
 from hyperspy_cvae._version import __version__
-from hyperspy_cvae.blocks import Cube, in_blocks, in_memory, to_map
+from hyperspy_cvae.blocks import Cube, computing, in_blocks, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
     Score,
@@ -154,14 +154,15 @@ class EELSAnomalySignal(EELSSpectrum):
         model = CVAE(config, device)
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
-        cube, judged, alive = counts(self)
-        model.fit(
-            cube,
-            judged & pixels,
-            channels=channels & alive,
-            axis=energy_axis(self),
-            show_progressbar=_show(show_progressbar),
-        )
+        with computing(self._lazy):
+            cube, judged, alive = counts(self)
+            model.fit(
+                cube,
+                judged & pixels,
+                channels=channels & alive,
+                axis=energy_axis(self),
+                show_progressbar=_show(show_progressbar),
+            )
         setattr(self.learning_results, _RESULT, np.frombuffer(model.to_bytes(), np.uint8))
         return model
 
@@ -194,8 +195,10 @@ class EELSAnomalySignal(EELSSpectrum):
                 f"{self} has no trained 3D-CVAE: call s.train_cvae() first, or pass model=."
             )
         lazy = self._lazy if lazy_output is None else lazy_output
-        cube = counts(self).cube
-        spectra = model.reconstruct(in_blocks(cube) if lazy else in_memory(cube), energy_axis(self))
+        axis = energy_axis(self)
+        with computing(self._lazy):
+            cube = counts(self).cube
+            spectra = model.reconstruct(in_blocks(cube) if lazy else in_memory(cube), axis)
         signal = self._deepcopy_with_new_data(spectra.reshape(self.data.shape))
         if lazy != self._lazy:
             signal._lazy = lazy
@@ -280,10 +283,9 @@ class EELSAnomalySignal(EELSSpectrum):
         if method == "pca" and model is not None:
             raise ValueError("model was given with method='pca', which trains none: leave it out.")
         check_score(score)
-        limit = None if threshold in ("auto", "otsu") else _fixed(threshold)
+        limit = threshold if threshold in ("auto", "otsu") else _fixed(threshold)
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
-        axis = energy_axis(self)
         if method == "cvae":
             model = model or self._trained_cvae()
             if model is None:
@@ -295,17 +297,31 @@ class EELSAnomalySignal(EELSSpectrum):
                 model = self.train_cvae(
                     navigation_mask=navigation_mask, show_progressbar=show_progressbar
                 )
+        with computing(self._lazy, _show(show_progressbar)):
+            return self._judged(signal_range, channels, pixels, model or n_components, score, limit)
+
+    def _judged(
+        self,
+        signal_range: Range | None,
+        channels: np.ndarray,
+        pixels: np.ndarray,
+        model: CVAE | int,
+        score: Score,
+        threshold: Literal["auto", "otsu"] | Threshold,
+    ) -> AnomalyMaps:
+        """Judge by a 3D-CVAE, or by so many principal components."""
+        axis = energy_axis(self)
         cube, judged, alive = counts(self)
         judged &= pixels
-        if method == "cvae":
-            assert model is not None
+        by_network = isinstance(model, CVAE)
+        if isinstance(model, CVAE):
             reconstruct = partial(model.reconstruct, axis=axis)
             provenance: dict[str, Any] = {"method": "3D-CVAE", "configuration": _plain(model)}
         else:
-            reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
-            provenance = {"method": f"PCA with {n_components} components"}
+            reconstruct = partial(_by_pca, n_components=model, use=judged, channels=alive)
+            provenance = {"method": f"PCA with {model} components"}
         spectra = reconstruct(cube)
-        if method == "cvae":
+        if by_network:
             channels &= _learnt(spectra, channels, axis)
         channels &= alive
         if channels.sum() < _FEWEST_COMPARED:
@@ -316,7 +332,7 @@ class EELSAnomalySignal(EELSSpectrum):
         measured, expected = channels_of(cube, channels), channels_of(spectra, channels)
         # Vacuum without an electron says nothing.
         judged &= to_map(lambda block: block.any(-1), measured, dtype=bool)
-        if method == "cvae" and judged.any():
+        if by_network and judged.any():
             _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
         wanted: tuple[Score, ...] = ("pcc", score)
         scores = {
@@ -329,14 +345,14 @@ class EELSAnomalySignal(EELSSpectrum):
             if found.unimodal and np.isfinite(found.value):
                 found = _with_limit(found, cube, reconstruct, channels, score, axis, judged)
         else:
-            found = limit or otsu_threshold(scores[score])
+            found = otsu_threshold(scores[score]) if threshold == "otsu" else threshold
             mask = anomalous(scores[score], found)
-        if limit and mask.sum() > np.isfinite(scores[score]).sum() / 2:
+        if found is threshold and mask.sum() > np.isfinite(scores[score]).sum() / 2:
             warnings.warn(
-                f"threshold {limit.value:g} lies above the median {QUANTITIES[score]}, "
+                f"threshold {found.value:g} lies above the median {QUANTITIES[score]}, "
                 f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
                 "look at the histogram, found.plot(), and choose a lower one.",
-                stacklevel=2,
+                stacklevel=3,
             )
         regions = describe_regions(
             mask, scores[score], score, measured, expected, axis.dispersion_ev, judged
@@ -479,7 +495,7 @@ def _warn_if_simpler(measured: Cube, expected: Cube, dispersion: float, judged: 
             f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. Either "
             "its bulk hardly varies, so that anomalies are found as well without a network; or the "
             "network was not trained long enough, and more epochs will help.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
