@@ -30,10 +30,8 @@ _BLOCK = 32 * 2**20  # bytes: large beside the cost of a task, and some dozens f
 _IN_MEMORY = 256 * 2**20  # bytes
 
 
-def in_blocks(cube: Cube, size: int = _BLOCK) -> da.Array:
+def in_blocks(cube: Cube) -> da.Array:
     """Return a cube in blocks of pixels that hold all energies: a view of one in memory.
-
-    A block has at most ``size`` bytes, or is one pixel.
 
     Examples
     --------
@@ -41,7 +39,7 @@ def in_blocks(cube: Cube, size: int = _BLOCK) -> da.Array:
     1
     """
     if isinstance(cube, da.Array):
-        return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=size)
+        return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=_BLOCK)
     number = max(CPU_COUNT, -(-cube.nbytes // _BLOCK))
     rows = max(1, -(-cube.shape[0] // number))
     name = f"cube-{uuid4().hex}"

@@ -30,9 +30,12 @@ def chunked(cube: np.ndarray) -> da.Array:
     return da.from_array(cube, chunks=(9, 7, 2))
 
 
-def test_blocks_hold_all_energies_and_view_what_is_in_memory(cube: np.ndarray) -> None:
+def test_blocks_hold_all_energies_and_view_what_is_in_memory(
+    cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert in_blocks(chunked(cube)).numblocks[2] == 1
-    small = in_blocks(chunked(cube), 2000)
+    monkeypatch.setattr(blocks, "_BLOCK", 2000)
+    small = in_blocks(chunked(cube))
     assert small.chunks[2] == (6,)
     assert max(small.chunks[0]) * max(small.chunks[1]) * 6 * 4 <= 2000
     views = to_map(lambda block: np.full(block.shape[:2], np.shares_memory(block, cube)), cube)

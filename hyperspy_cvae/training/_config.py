@@ -49,7 +49,8 @@ class TrainingConfig:
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
         training data are not learnt: those that the network finds foreign (see
-        :class:`Outliers`), chosen anew after every eighth of the epochs up to six eighths.
+        :class:`Outliers`), but for pieces larger than half a shard. Chosen anew after every eighth
+        of the epochs up to six eighths.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.

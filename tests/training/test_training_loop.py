@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from hyperspy_cvae.shards import shard_size
 from hyperspy_cvae.training import (
     PAPER_TRAINING,
     History,
+    Outliers,
     TrainingConfig,
     TrainingError,
     cross_entropy,
     entropy,
     train,
 )
+from hyperspy_cvae.training._loop import _Shards
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -420,6 +423,34 @@ def test_a_larger_scan_takes_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> N
         cube = _counts(_expected(side, side, 0.15), 3000)
         _, shown = _shown(cube, BRIEF, monkeypatch)
         assert len(shown) == 3 * 8
+
+
+# What is left out
+
+
+def test_a_piece_that_can_fill_most_of_a_shard_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A domain of a rare kind is foreign to a half-trained network, and would stay so."""
+    cube = _counts(_expected(40, 40, 0.15), 3000)
+    network, shape = _network(cube)
+    assert shape == (16, 16)
+    domain, anomaly = np.zeros((2, 40, 40), bool)
+    domain[20:36, 20:29] = True
+    anomaly[3:10, 5:14] = True
+    far = np.where(domain | anomaly, 9.0, 0.0)
+    monkeypatch.setattr(Outliers, "far_from", lambda *_: far)
+    left_out, shards_at = [], _Shards.at
+
+    def at(shards: _Shards, *arguments: Any) -> list[Tensor]:
+        left_out.append(shards.weight.numpy() == 0)
+        return shards_at(shards, *arguments)
+
+    monkeypatch.setattr(_Shards, "at", at)
+    config = replace(BRIEF, epochs=8, left_out=0.15)
+    train(network, cube, np.ones((40, 40), bool), config, shape=shape)
+    assert not left_out[0].any()
+    np.testing.assert_array_equal(left_out[-1], anomaly)
 
 
 # Channels that are summed up at first
