@@ -1,6 +1,5 @@
 """Cubes block by block: in threads, from disk, or on a cluster."""
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -8,6 +7,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 from uuid import uuid4
+from weakref import WeakValueDictionary, finalize
 
 import dask
 import dask.array as da
@@ -17,6 +17,7 @@ from dask.array.overlap import overlap, trim_overlap
 from dask.diagnostics import ProgressBar
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 Cube = NDArray[np.float32] | da.Array
 """``(rows, columns, energy)``; as a dask array it may be larger than memory."""
@@ -26,8 +27,10 @@ AnyCube = TypeVar("AnyCube", NDArray[np.float32], da.Array, NDArray[np.float32] 
 
 _progress = ContextVar("progress", default=False)
 
-_BLOCK = 32 * 2**20  # bytes: large beside the cost of a task, and some dozens fit into memory
-_IN_MEMORY = 256 * 2**20  # bytes
+_stores: WeakValueDictionary[str, "_Store"] = WeakValueDictionary()
+
+_BLOCK = 8 * 2**20  # bytes: large beside the cost of a task, and some dozens fit into memory
+_IN_MEMORY = 256 * 2**20  # bytes: of a cube or a block of it
 
 
 def in_blocks(cube: Cube) -> da.Array:
@@ -40,7 +43,7 @@ def in_blocks(cube: Cube) -> da.Array:
     """
     if isinstance(cube, da.Array):
         return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=_BLOCK)
-    number = max(CPU_COUNT, -(-cube.nbytes // _BLOCK))
+    number = max(CPU_COUNT, -(-cube.nbytes // _IN_MEMORY))
     rows = max(1, -(-cube.shape[0] // number))
     name = f"cube-{uuid4().hex}"
     parts = [cube[first : first + rows] for first in range(0, cube.shape[0], rows)]
@@ -153,6 +156,8 @@ def spectra_at(cube: Cube, pixels: NDArray[np.bool_] | tuple[NDArray[np.intp], .
     if not isinstance(cube, da.Array):
         return cube[pixels]
     places = pixels if isinstance(pixels, tuple) else np.nonzero(pixels)
+    if cube.name in _stores:  # of a block no more is read than these
+        return _stores[cube.name][places]
     return cube.vindex[places].compute()
 
 
@@ -192,7 +197,9 @@ def kept(cube: Cube) -> da.Array:
         return cube.persist()
     store = _Store(cube.shape, cube.dtype)
     da.store(cube, store, lock=False)  # type: ignore[arg-type]
-    return da.from_array(store, cube.chunks, name=False)
+    array = da.from_array(store, cube.chunks, name=False)
+    _stores[array.name] = store
+    return array
 
 
 @contextmanager
@@ -211,6 +218,8 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
     """
     token = _progress.set(show_progressbar and lazy)
     with ExitStack() as stack:
+        # The threads are dask's: those of a product of matrices would be in their way.
+        stack.enter_context(threadpool_limits(1, "blas"))
         if _on_cluster() and not lazy:
             stack.enter_context(dask.config.set(scheduler="threads"))
         elif show_progressbar and lazy:
@@ -237,7 +246,7 @@ class _Store:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape, self.dtype = shape, dtype
         folder = mkdtemp(prefix="hyperspy_cvae-")
-        weakref.finalize(self, rmtree, folder, ignore_errors=True)
+        finalize(self, rmtree, folder, ignore_errors=True)
         self._path = f"{folder}/cube"
         self._mapped("w+")
 

@@ -1,5 +1,7 @@
 """What a reconstruction misses over a whole neighbourhood, which is no anomaly."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -54,17 +56,21 @@ def with_local_misfit(measured: Cube, expected: Cube, usual: NDArray[np.bool_]) 
     nothing = _WITNESSES / (2 * np.pi * _RADIUS**2) * typical
     counted = gaussian_filter(total * weight, _RADIUS) + np.float32(nothing)
 
-    def corrected(
-        measured: NDArray[np.float32],
-        expected: NDArray[np.float32],
-        weight: NDArray[np.float32],
-        share: NDArray[np.float32],
+    def residual(
+        measured: NDArray[np.float32], expected: NDArray[np.float32], weight: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        missed = smoothed((measured - expected) * weight, _RADIUS)
-        missed *= share
-        missed += expected
-        return missed
+        return (measured - expected) * weight
 
-    maps = weight, total / counted
+    def corrected(
+        expected: NDArray[np.float32], missed: NDArray[np.float32], share: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        return expected + missed * share
+
     channels = measured.shape[2]
-    return blockwise(corrected, measured, expected, *maps, channels=channels, reach=reach(_RADIUS))
+    missed = blockwise(
+        partial(smoothed, radius=_RADIUS),
+        blockwise(residual, measured, expected, weight, channels=channels),
+        channels=channels,
+        reach=reach(_RADIUS),
+    )
+    return blockwise(corrected, expected, missed, total / counted, channels=channels)

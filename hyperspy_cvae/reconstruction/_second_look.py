@@ -68,29 +68,28 @@ def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDAr
     )
     # Channels left over at the end are part of the last coarse one.
     coarse = np.minimum(np.arange(channels) // width, fewer - 1)
-    known: dict[bytes, NDArray[np.bool_]] = {}
-    crossbands: dict[bytes, CrossBand] = {}
     doubted_spectra = spectra_at(first, regions > 0)
     spectra = np.empty_like(doubted_spectra)
     places = np.cumsum(regions.ravel() > 0).reshape(regions.shape) - 1
+    alike: dict[bytes, list[int]] = {}  # regions by the channels that are doubted in them
     for number in range(1, count + 1):
-        region = regions == number
-        away = np.any(doubts[:, region].T @ bands, axis=0)
+        away = np.any(doubts[:, regions == number].T @ bands, axis=0)
+        alike.setdefault(away.tobytes(), []).append(number)
+    for channels_away, numbers in alike.items():
+        away = np.frombuffer(channels_away, bool)
         if (~away).mean() < _FEWEST_OTHERS:
             continue
-        if (key := away.tobytes()) not in known:
-            known[key] = _sums(measured, ~away) > faintest
-        region &= known[key] & has_counts
+        known = _sums(measured, ~away) > faintest
+        region = np.isin(regions, numbers) & known & has_counts
         foreign = doubts[(bands[:, away] > 0).any(1)].any(0)
-        donors = known[key] & ~binary_dilation(foreign, iterations=_MARGIN)
+        donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
         if donors.sum() < _FEWEST_NEIGHBOURS or not region.any():
             continue
         hidden = away[coarse]
-        if key not in crossbands:
-            crossbands[key] = CrossBand(intensities, smooth[..., ~away], hidden, donors)
         found = doubted_spectra[places[region]]
         total = found.sum(1, keepdims=True)
-        bulk, trusted = crossbands[key].expected(region)
+        crossband = CrossBand(intensities, smooth[..., ~away], hidden, donors)
+        bulk, trusted = crossband.expected(region)
         bulk *= found[:, ~hidden].sum(1, keepdims=True)
         doubted = np.minimum(doubts[:, region].T @ bands[:, coarse[hidden]], 1) * trusted
         found[:, hidden] += doubted * (bulk - found[:, hidden])

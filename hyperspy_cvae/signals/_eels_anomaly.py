@@ -45,7 +45,7 @@ from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
 _FEWEST_COMPARED = 8
-_TILE, _ENOUGH_TILES = 24, 64  # pixels; to know whether a network was needed
+_TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
 
 Range = tuple[float, float]
 
