@@ -112,6 +112,8 @@ def prepare(data: NDArray[Any] | da.Array) -> Counts:
     array([ 9., 17., 25.], dtype=float32)
     """
     cube = data.astype(np.float32, copy=False)
+    if isinstance(cube, np.ndarray):
+        cube = np.require(cube, requirements=["C", "W"])  # as torch needs it
     channels = cube.shape[2]
     statistics = blockwise(_statistics, cube, channels=3).compute()
     number, lowest, highest = np.moveaxis(statistics, 2, 0)

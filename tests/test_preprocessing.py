@@ -19,6 +19,17 @@ def test_any_type_and_byte_order(counts: np.ndarray, dtype: str) -> None:
     assert np.array_equal(cube, counts.astype(np.float32))
 
 
+def test_nothing_is_copied_that_need_not_be(counts: np.ndarray) -> None:
+    data = counts.astype(np.float32)
+    assert np.shares_memory(prepare(data).cube, data)
+    backwards = prepare(data[::-1, :, ::-1]).cube
+    data.flags.writeable = False
+    for cube, expected in ((backwards, data[::-1, :, ::-1]), (prepare(data).cube, data)):
+        np.testing.assert_array_equal(cube, expected)
+        assert cube.flags.writeable
+        assert cube.flags.c_contiguous
+
+
 def test_negative_counts_stay(counts: np.ndarray) -> None:
     assert np.array_equal(prepare(counts - 30).cube, (counts - 30).astype(np.float32))
 
