@@ -30,7 +30,8 @@ _progress = ContextVar("progress", default=False)
 _stores: WeakValueDictionary[str, "_Store"] = WeakValueDictionary()
 
 _BLOCK = 8 * 2**20  # bytes: large beside the cost of a task, and some dozens fit into memory
-_IN_MEMORY = 256 * 2**20  # bytes: of a cube or a block of it
+_LARGE_BLOCK = 64 * 2**20  # of a cube in memory: fewer pixels lie around larger blocks
+_IN_MEMORY = 256 * 2**20  # bytes
 
 
 def in_blocks(cube: Cube) -> da.Array:
@@ -43,7 +44,7 @@ def in_blocks(cube: Cube) -> da.Array:
     """
     if isinstance(cube, da.Array):
         return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=_BLOCK)
-    number = max(CPU_COUNT, -(-cube.nbytes // _IN_MEMORY))
+    number = max(CPU_COUNT, -(-cube.nbytes // _LARGE_BLOCK))
     rows = max(1, -(-cube.shape[0] // number))
     name = f"cube-{uuid4().hex}"
     parts = [cube[first : first + rows] for first in range(0, cube.shape[0], rows)]
