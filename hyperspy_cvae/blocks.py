@@ -43,7 +43,10 @@ def in_blocks(cube: Cube) -> da.Array:
     1
     """
     if isinstance(cube, da.Array):
-        return cube.rechunk({0: "auto", 1: "auto", 2: -1}, block_size_limit=_BLOCK)
+        rows, columns, channels = *cube.chunksize[:2], cube.shape[2]
+        if _BLOCK / 16 <= rows * columns * channels * cube.itemsize <= 2 * _BLOCK:
+            return cube.rechunk({2: -1})  # where blocks do not fit into each other, many are held
+        return _rechunked(cube, _chunks(cube.shape, cube.itemsize))
     number = max(CPU_COUNT, -(-cube.nbytes // _LARGE_BLOCK))
     rows = max(1, -(-cube.shape[0] // number))
     name = f"cube-{uuid4().hex}"
@@ -51,6 +54,18 @@ def in_blocks(cube: Cube) -> da.Array:
     chunks = (tuple(map(len, parts)), *((extent,) for extent in cube.shape[1:]))
     graph = {(name, number, 0, 0): part for number, part in enumerate(parts)}
     return da.Array(graph, name, chunks, meta=cube[:0])  # from_array would copy
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int) -> Any:
+    side = max(1, int(np.sqrt(_BLOCK / itemsize / shape[2])))
+    return da.core.normalize_chunks((side, side, -1), shape)
+
+
+def _rechunked(cube: da.Array, chunks: Any) -> da.Array:
+    """Return a cube in other blocks; what is on disk is read in them."""
+    if cube.name in _stores:
+        return _stores[cube.name].in_blocks(chunks)
+    return cube.rechunk(chunks)
 
 
 def blockwise(
@@ -106,7 +121,7 @@ def _aligned(cubes: Sequence[Cube | NDArray[Any]], reach: int = 0) -> list[da.Ar
     for each in cubes[1:]:
         array = each if isinstance(each, da.Array) else da.from_array(each, -1, name=False)
         array = array[..., np.newaxis] if array.ndim == 2 else array
-        blocks.append(array.rechunk((*first.chunks[:2], -1)))
+        blocks.append(_rechunked(array, (*first.chunks[:2], (array.shape[2],))))
     return blocks
 
 
@@ -198,9 +213,7 @@ def kept(cube: Cube) -> da.Array:
         return cube.persist()
     store = _Store(cube.shape, cube.dtype)
     da.store(cube, store, lock=False)  # type: ignore[arg-type]
-    array = da.from_array(store, cube.chunks, name=False)
-    _stores[array.name] = store
-    return array
+    return store.in_blocks(_chunks(cube.shape, cube.itemsize))
 
 
 @contextmanager
@@ -250,6 +263,12 @@ class _Store:
         finalize(self, rmtree, folder, ignore_errors=True)
         self._path = f"{folder}/cube"
         self._mapped("w+")
+
+    def in_blocks(self, chunks: Any) -> da.Array:
+        """Return it as a dask array of such blocks."""
+        array = da.from_array(self, chunks, name=False)
+        _stores[array.name] = self
+        return array
 
     def _mapped(self, mode: Any) -> np.memmap[Any, Any]:
         return np.memmap(self._path, self.dtype, mode, shape=self.shape)
