@@ -17,7 +17,6 @@ from dask.array.overlap import overlap, trim_overlap
 from dask.diagnostics import ProgressBar
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 Cube = NDArray[np.float32] | da.Array
 """``(rows, columns, energy)``; as a dask array it may be larger than memory."""
@@ -232,8 +231,6 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
     """
     token = _progress.set(show_progressbar and lazy)
     with ExitStack() as stack:
-        # The threads are dask's: those of a product of matrices would be in their way.
-        stack.enter_context(threadpool_limits(1, "blas"))
         if _on_cluster() and not lazy:
             stack.enter_context(dask.config.set(scheduler="threads"))
         elif show_progressbar and lazy:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 from hyperspy.defaults_parser import preferences
+from threadpoolctl import threadpool_limits
 
 from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import Cube, computing, in_blocks, in_memory, to_map
@@ -297,7 +298,8 @@ class EELSAnomalySignal(EELSSpectrum):
                 model = self.train_cvae(
                     navigation_mask=navigation_mask, show_progressbar=show_progressbar
                 )
-        with computing(self._lazy, _show(show_progressbar)):
+        # The threads are dask's: those of a product of matrices would be in their way.
+        with computing(self._lazy, _show(show_progressbar)), threadpool_limits(1, "blas"):
             return self._judged(signal_range, channels, pixels, model or n_components, score, limit)
 
     def _judged(
