@@ -7,8 +7,8 @@ resident memory is reported, time and what was found. Memory is right on Linux.
     python benchmarks/larger_than_memory.py
 
 writes results in JSON into benchmarks/results, and the spectrum image into a temporary folder of
-some 9 GB; two spectrum images of as many bytes are kept there while it is judged. ``--quick`` does
-the same on a small one, as a test that it runs.
+some 9 GB; two to three times as much is kept there while it is judged. ``--quick`` does the same on
+a small one, as a test that it runs.
 """
 
 import argparse
