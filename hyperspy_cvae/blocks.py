@@ -139,6 +139,18 @@ def to_map(
     return np.asarray(result[..., 0].compute())
 
 
+def sums(cube: Cube, channels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the sum of each spectrum over some channels, ``(rows, columns)``.
+
+    Examples
+    --------
+    >>> sums(np.ones((1, 2, 4), np.float32), np.array([True, False, True, True]))
+    array([[3., 3.]], dtype=float32)
+    """
+    weights = channels.astype(np.float32)
+    return to_map(lambda block: block @ weights, cube, dtype=np.float32)
+
+
 def in_memory(cube: Cube) -> NDArray[np.float32]:
     """Return a cube as an array, all of it."""
     return np.asarray(cube.compute() if isinstance(cube, da.Array) else cube)

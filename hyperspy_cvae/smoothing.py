@@ -1,8 +1,13 @@
 """Gaussians over pixels and energy, and what they do to noise."""
 
+from functools import partial
+
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+
+from hyperspy_cvae.blocks import Cube, blockwise
 
 _TRUNCATE = 4.0  # standard deviations, as scipy does
 _AT_ONCE = 32  # pixels or channels
@@ -32,6 +37,12 @@ def smoothed(cube: NDArray[np.float32], radius: float, width: float = 0.0) -> ND
         if sigma > 0:
             cube = _along(cube, axis, sigma)
     return cube
+
+
+def smoothed_blocks(cube: Cube, radius: float) -> da.Array:
+    """Return a cube smoothed over pixels block by block; nothing is computed yet."""
+    smooth = partial(smoothed, radius=radius)
+    return blockwise(smooth, cube, channels=cube.shape[2], reach=reach(radius))
 
 
 def reach(radius: float) -> int:

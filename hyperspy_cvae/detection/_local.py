@@ -1,13 +1,11 @@
 """What a reconstruction misses over a whole neighbourhood, which is no anomaly."""
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from hyperspy_cvae.blocks import Cube, blockwise, to_map
-from hyperspy_cvae.smoothing import reach, smoothed
+from hyperspy_cvae.smoothing import smoothed_blocks
 
 _RADIUS = 12.0  # pixels: more than an anomaly, less than most domains
 _WITNESSES = 25.0  # bright pixels that outweigh nothing being missed
@@ -67,10 +65,6 @@ def with_local_misfit(measured: Cube, expected: Cube, usual: NDArray[np.bool_]) 
         return expected + missed * share
 
     channels = measured.shape[2]
-    missed = blockwise(
-        partial(smoothed, radius=_RADIUS),
-        blockwise(residual, measured, expected, weight, channels=channels),
-        channels=channels,
-        reach=reach(_RADIUS),
-    )
+    missed = blockwise(residual, measured, expected, weight, channels=channels)
+    missed = smoothed_blocks(missed, _RADIUS)
     return blockwise(corrected, expected, missed, total / counted, channels=channels)

@@ -1,18 +1,18 @@
 """Rare bulk: what a reconstruction does not know, and the rest of the spectrum does."""
 
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
-from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
+from hyperspy_cvae.blocks import Cube, kept, spectra_at, sums
 from hyperspy_cvae.crossband import DARKEST, CrossBand, Regression
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._threshold import Threshold
-from hyperspy_cvae.shards import binned, channels_of, energy_bands, fine_width
-from hyperspy_cvae.smoothing import reach, smoothed
+from hyperspy_cvae.shards import binned, binned_blocks, channels_of, energy_bands, fine_width
+from hyperspy_cvae.smoothing import smoothed_blocks
 
 _RADIUS = 1.5  # pixels
 _WIDTH = 0.7  # channels as wide as fine structure
@@ -82,21 +82,19 @@ def without_rare_bulk(
         return mask, threshold
     width = fine_width(cube.shape[2])
     fewer = cube.shape[2] // width
-    coarse = kept(blockwise(partial(binned, width=width), cube, channels=fewer))
-    smooth = kept(
-        blockwise(partial(smoothed, radius=_RADIUS), coarse, channels=fewer, reach=reach(_RADIUS))
-    )
+    coarse = kept(binned_blocks(cube, width))
+    smooth = kept(smoothed_blocks(coarse, _RADIUS))
     compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(fewer) > 0
     residual = _residual(cube, expected, channels, width, judged, mask)
-    faintest = DARKEST * np.abs(_sums(coarse, np.ones(fewer, bool))[judged]).mean()
+    faintest = DARKEST * np.abs(sums(coarse, np.ones(fewer, bool))[judged]).mean()
     checks: dict[int, _Check] = {}
     left = mask.copy()
     for number in range(1, count + 1):
         region = labels == number
         band = int(np.argmax(bands @ np.square(residual[region[mask]].mean(0))))
         if band not in checks:
-            known = judged & (_sums(coarse, ~bands[band]) > faintest)
+            known = judged & (sums(coarse, ~bands[band]) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
         if checks[band].explains(region):
             left[region] = False
@@ -147,10 +145,6 @@ def _residual(
     found, bulk = (summed(spectra_at(each, mask)) for each in (measured, expected))
     residual[:, places] = whitened(found, bulk, noise)
     return residual
-
-
-def _sums(cube: Cube, channels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return to_map(lambda block: block[..., channels].sum(-1), cube)
 
 
 class _Check:

@@ -1,16 +1,14 @@
 """A second look at what a reconstruction does not fit within the noise."""
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map, totals
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, sums, totals
 from hyperspy_cvae.crossband import DARKEST, CrossBand
-from hyperspy_cvae.shards import binned, energy_bands, fine_width
-from hyperspy_cvae.smoothing import reach, smoothed
+from hyperspy_cvae.shards import binned_blocks, energy_bands, fine_width
+from hyperspy_cvae.smoothing import smoothed_blocks
 
 _RADIUS = 1.5  # pixels
 _ALLOWED, _CERTAIN = 8.0, 12.0  # robust standard deviations of the misfit
@@ -50,10 +48,7 @@ def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDAr
     channels = intensities.shape[2]
     width = max(1, fine_width(channels) // 2)
     fewer = channels // width
-    measured, expected = (
-        kept(blockwise(partial(binned, width=width), each, channels=fewer))
-        for each in (intensities, first)
-    )
+    measured, expected = (kept(binned_blocks(each, width)) for each in (intensities, first))
     bands = energy_bands(fewer)
     doubts = doubt(measured, expected, bands > 0)
     mended = np.zeros(doubts.shape[1:], bool)
@@ -61,11 +56,9 @@ def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDAr
     if not count:
         return mended, np.empty((0, channels), np.float32)
     everything = np.ones(fewer, bool)
-    faintest = DARKEST * np.abs(_sums(measured, everything)).mean()
-    has_counts = _sums(expected, everything) > 0
-    smooth = kept(
-        blockwise(partial(smoothed, radius=_RADIUS), measured, channels=fewer, reach=reach(_RADIUS))
-    )
+    faintest = DARKEST * np.abs(sums(measured, everything)).mean()
+    has_counts = sums(expected, everything) > 0
+    smooth = kept(smoothed_blocks(measured, _RADIUS))
     # Channels left over at the end are part of the last coarse one.
     coarse = np.minimum(np.arange(channels) // width, fewer - 1)
     doubted_spectra = spectra_at(first, regions > 0)
@@ -79,7 +72,7 @@ def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDAr
         away = np.frombuffer(channels_away, bool)
         if (~away).mean() < _FEWEST_OTHERS:
             continue
-        known = _sums(measured, ~away) > faintest
+        known = sums(measured, ~away) > faintest
         region = np.isin(regions, numbers) & known & has_counts
         foreign = doubts[(bands[:, away] > 0).any(1)].any(0)
         donors = known & ~binary_dilation(foreign, iterations=_MARGIN)
@@ -97,11 +90,6 @@ def second_look(intensities: Cube, first: Cube) -> tuple[NDArray[np.bool_], NDAr
         spectra[places[region]] = found
         mended |= region
     return mended, spectra[places[mended]]
-
-
-def _sums(cube: Cube, channels: NDArray[np.bool_]) -> NDArray[np.float32]:
-    weights = channels.astype(np.float32)
-    return to_map(lambda block: block @ weights, cube, dtype=np.float32)
 
 
 def doubt(intensities: Cube, spectra: Cube, parts: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -1,9 +1,12 @@
 """Bands of the energy axis, over which spectra are looked at one part after the other."""
 
+from functools import partial
+
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperspy_cvae.blocks import AnyCube
+from hyperspy_cvae.blocks import AnyCube, Cube, blockwise
 
 _FINE = 190  # channels: of an axis of a few hundred eV, each is as wide as fine structure
 _BANDS = 8  # on an axis of a few hundred eV an edge and its fine structure fit into a band
@@ -33,6 +36,11 @@ def binned(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     whole = values.shape[-1] // width * width
     parts = values[..., :whole].reshape(*values.shape[:-1], -1, width)
     return np.einsum("...w->...", parts)  # many times faster than sum over so short an axis
+
+
+def binned_blocks(cube: Cube, width: int) -> da.Array:
+    """Return such sums of a cube block by block; nothing is computed yet."""
+    return blockwise(partial(binned, width=width), cube, channels=cube.shape[2] // width)
 
 
 def channels_of(cube: AnyCube, channels: NDArray[np.bool_]) -> AnyCube:

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import partial
 
 import dask.array as da
 import numpy as np
@@ -16,9 +15,9 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
-from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
+from hyperspy_cvae.blocks import Cube, kept, spectra_at, to_map
 from hyperspy_cvae.networks import CVAENetwork
-from hyperspy_cvae.shards import binned, fine_width, reflected, starts
+from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
@@ -254,8 +253,7 @@ class _Training:
         self._show(self.training_weight, half if self.summed_epochs else 1)
         if config.left_out:
             self.fine = fine // half * half
-            summed_up = partial(binned, width=self.fine)
-            coarse = kept(blockwise(summed_up, cube, channels=cube.shape[2] // self.fine))
+            coarse = kept(binned_blocks(cube, self.fine))
             self.outliers = Outliers(coarse, self.training_weight > 0)
         self.margin = margin
         last = np.array(weight.shape) - shape

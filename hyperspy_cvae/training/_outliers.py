@@ -1,8 +1,5 @@
 """Which spectra of a scan a half-trained network finds foreign."""
 
-from functools import partial
-
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
@@ -11,7 +8,7 @@ from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
 from hyperspy_cvae.crossband import DARKEST, Regression
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
-from hyperspy_cvae.smoothing import noise_gain, reach, smoothed
+from hyperspy_cvae.smoothing import noise_gain, smoothed_blocks
 
 _RADIUS = 1.5  # pixels
 _REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
@@ -54,7 +51,7 @@ class Outliers:
     def __init__(self, measured: Cube, use: NDArray[np.bool_]) -> None:
         self.usual = some_of(use, _ENOUGH_PIXELS)
         self.bands = energy_bands(measured.shape[2])
-        self.smooth = kept(_smooth(measured))
+        self.smooth = kept(smoothed_blocks(measured, _RADIUS))
         self.by_rest = np.full((len(self.bands), *use.shape), np.inf, np.float32)
         for band, far in zip(self.bands, self.by_rest, strict=True):
             if not (hidden := band > 0).all():
@@ -84,7 +81,7 @@ class Outliers:
         numpy.ndarray
             Robust standard deviations, ``(rows, columns)``.
         """
-        smooth = kept(_smooth(expected))
+        smooth = kept(smoothed_blocks(expected, _RADIUS))
         farthest = np.full(smooth.shape[:2], -np.inf, np.float32)
         for band, by_rest in zip(self.bands, self.by_rest, strict=True):
             by_network = self._far(smooth[..., band > 0], band)
@@ -119,9 +116,3 @@ class Outliers:
         spread = median_abs_deviation(misfit[self.usual], scale="normal") + _TINY
         far: NDArray[np.float32] = (misfit - np.median(misfit[self.usual])) / spread
         return far
-
-
-def _smooth(cube: Cube) -> da.Array:
-    return blockwise(
-        partial(smoothed, radius=_RADIUS), cube, channels=cube.shape[2], reach=reach(_RADIUS)
-    )
