@@ -2,14 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-import dask.array as da
 import numpy as np
 import torch
-from dask import compute
 from scipy.ndimage import label
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -20,10 +17,11 @@ from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
-from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
+from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, kl_divergence
 from hyperspy_cvae.training._optimiser import OneCycle
 from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption
+from hyperspy_cvae.training._shards import Shards, normalise
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
@@ -46,76 +44,11 @@ class History:
     stopped: str = ""
 
 
-class _Shards:
-    """What is cut from a cube that is in memory, or is read shard by shard."""
-
-    def __init__(
-        self,
-        cube: Cube,
-        weight: np.ndarray,
-        shape: tuple[int, int],
-        width: int,
-        device: torch.device,
-    ) -> None:
-        self.weight = torch.from_numpy(weight)
-        self.shape = shape
-        self.device = device
-        self._width = width
-        self._on_disk: da.Array | None = None
-        if isinstance(cube, da.Array):
-            self._on_disk = cube
-            return
-        self._cube = torch.from_numpy(binned(cube, width) if width > 1 else cube)
-        self._entropy = torch.stack([entropy(normalise(row)) for row in self._cube])
-
-    def at(self, corners: np.ndarray, steps: Sequence[int] = (1, 1)) -> list[Tensor]:
-        """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``.
-
-        Beyond the scan it is reflected. ``steps`` of -1 turn rows or columns round.
-        """
-        rows, columns = (
-            np.stack([reflected(first, size, end)[::step] for first in firsts])
-            for firsts, size, end, step in zip(
-                corners.T.tolist(), self.shape, self.weight.shape, steps, strict=True
-            )
-        )
-        if self._on_disk is not None:
-            intensities = self._read(self._on_disk, rows, columns)
-            weight = self.weight[rows[:, :, None], columns[:, None]]
-            return [
-                each.to(self.device)
-                for each in (intensities, weight, entropy(normalise(intensities)))
-            ]
-        return [
-            values[torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]].to(
-                self.device
-            )
-            for values in (self._cube, self.weight, self._entropy)
-        ]
-
-    def _read(self, cube: da.Array, rows: np.ndarray, columns: np.ndarray) -> Tensor:
-        ends = [
-            [slice(each.min(), each.max() + 1) for each in shards] for shards in (rows, columns)
-        ]
-        blocks = compute(*(cube[row, column] for row, column in zip(*ends, strict=True)))
-        shards = [
-            binned(block[np.ix_(row - row.min(), column - column.min())], self._width)
-            for block, row, column in zip(blocks, rows, columns, strict=True)
-        ]
-        return torch.from_numpy(np.stack(shards))
-
-
 def _share() -> tuple[int, int]:
     """Return which of how many processes that train together this is."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
-    """Spectra over their sum, or that of others; without counts they stay, and weigh nothing."""
-    total = (spectra if of is None else of).sum(-1, keepdim=True)
-    return spectra / torch.where(total > 0, total, 1)
 
 
 def spectrum_weights(cube: Cube, use: np.ndarray) -> tuple[np.ndarray, float]:
@@ -273,7 +206,7 @@ class _Training:
         """Train on sums over ``width`` channels from now on, with a weight of each spectrum."""
         self.network.width = width
         spectra = self.spectra if width == 1 else binned(self.spectra, width)
-        self.shards = _Shards(self.cube, weight, self.shape, width, self.device)
+        self.shards = Shards(self.cube, weight, self.shape, width, self.device)
         strength = self.config.recorruption
         self.recorruption = Recorruption(spectra, strength, self.device) if strength else None
 

@@ -21,7 +21,7 @@ from hyperspy_cvae.training import (
     entropy,
     train,
 )
-from hyperspy_cvae.training._loop import _Shards
+from hyperspy_cvae.training._shards import Shards
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -440,13 +440,13 @@ def test_a_piece_that_can_fill_most_of_a_shard_is_not_left_out(
     anomaly[3:10, 5:14] = True
     far = np.where(domain | anomaly, 9.0, 0.0)
     monkeypatch.setattr(Outliers, "far_from", lambda *_: far)
-    left_out, shards_at = [], _Shards.at
+    left_out, shards_at = [], Shards.at
 
-    def at(shards: _Shards, *arguments: Any) -> list[Tensor]:
+    def at(shards: Shards, *arguments: Any) -> list[Tensor]:
         left_out.append(shards.weight.numpy() == 0)
         return shards_at(shards, *arguments)
 
-    monkeypatch.setattr(_Shards, "at", at)
+    monkeypatch.setattr(Shards, "at", at)
     config = replace(BRIEF, epochs=8, left_out=0.15)
     train(network, cube, np.ones((40, 40), bool), config, shape=shape)
     assert not left_out[0].any()

@@ -1,0 +1,78 @@
+"""Shards as a training draws them: cut from a cube in memory, or read from one on disk."""
+
+from collections.abc import Sequence
+
+import dask.array as da
+import numpy as np
+import torch
+from dask import compute
+from torch import Tensor
+
+from hyperspy_cvae.blocks import Cube
+from hyperspy_cvae.shards import binned, reflected
+from hyperspy_cvae.training._loss import entropy
+
+
+class Shards:
+    """What is cut from a cube that is in memory, or is read shard by shard."""
+
+    def __init__(
+        self,
+        cube: Cube,
+        weight: np.ndarray,
+        shape: tuple[int, int],
+        width: int,
+        device: torch.device,
+    ) -> None:
+        self.weight = torch.from_numpy(weight)
+        self.shape = shape
+        self.device = device
+        self._width = width
+        self._on_disk: da.Array | None = None
+        if isinstance(cube, da.Array):
+            self._on_disk = cube
+            return
+        self._cube = torch.from_numpy(binned(cube, width) if width > 1 else cube)
+        self._entropy = torch.stack([entropy(normalise(row)) for row in self._cube])
+
+    def at(self, corners: np.ndarray, steps: Sequence[int] = (1, 1)) -> list[Tensor]:
+        """Intensities, weights and entropies of the shards that begin at ``corners`` ``(n, 2)``.
+
+        Beyond the scan it is reflected. ``steps`` of -1 turn rows or columns round.
+        """
+        rows, columns = (
+            np.stack([reflected(first, size, end)[::step] for first in firsts])
+            for firsts, size, end, step in zip(
+                corners.T.tolist(), self.shape, self.weight.shape, steps, strict=True
+            )
+        )
+        if self._on_disk is not None:
+            intensities = self._read(self._on_disk, rows, columns)
+            weight = self.weight[rows[:, :, None], columns[:, None]]
+            return [
+                each.to(self.device)
+                for each in (intensities, weight, entropy(normalise(intensities)))
+            ]
+        return [
+            values[torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]].to(
+                self.device
+            )
+            for values in (self._cube, self.weight, self._entropy)
+        ]
+
+    def _read(self, cube: da.Array, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+        ends = [
+            [slice(each.min(), each.max() + 1) for each in shards] for shards in (rows, columns)
+        ]
+        blocks = compute(*(cube[row, column] for row, column in zip(*ends, strict=True)))
+        shards = [
+            binned(block[np.ix_(row - row.min(), column - column.min())], self._width)
+            for block, row, column in zip(blocks, rows, columns, strict=True)
+        ]
+        return torch.from_numpy(np.stack(shards))
+
+
+def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
+    """Spectra over their sum, or that of others; without counts they stay, and weigh nothing."""
+    total = (spectra if of is None else of).sum(-1, keepdim=True)
+    return spectra / torch.where(total > 0, total, 1)
