@@ -107,7 +107,9 @@ def blockwise(
         blocks = [overlap(each, depth, "none") for each in blocks]
     chunks = (*blocks[0].chunks[:2], (channels,))
     meta = np.empty((0, 0, 0), dtype)
-    result = da.map_blocks(function, *blocks, dtype=dtype, chunks=chunks, meta=meta)
+    # Else dask would make a name of all that a function holds.
+    name = f"blocks-{uuid4().hex}"
+    result = da.map_blocks(function, *blocks, name=name, dtype=dtype, chunks=chunks, meta=meta)
     return trim_overlap(result, depth, "none") if any(depth.values()) else result
 
 

@@ -3,6 +3,7 @@
 from hyperspy_cvae.networks._compact import CompactConfig, CompactNetwork
 from hyperspy_cvae.networks._cvae import CVAENetwork
 from hyperspy_cvae.networks._paper import PaperConfig, PaperNetwork
+from hyperspy_cvae.networks._precision import checked_precision
 from hyperspy_cvae.networks._registry import (
     NetworkConfig,
     build_network,
@@ -18,6 +19,7 @@ __all__ = [
     "PaperConfig",
     "PaperNetwork",
     "build_network",
+    "checked_precision",
     "network_config",
     "network_name",
 ]

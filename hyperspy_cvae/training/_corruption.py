@@ -57,7 +57,7 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
 
 def _structure(intensities: Tensor) -> NDArray[np.float64]:
     """Return how much structure there is up to each channel of the mean spectrum, 0 to 1."""
-    mean = intensities.mean((0, 1, 2)).double().cpu().numpy()
+    mean = intensities.mean((0, 1, 2)).cpu().double().numpy()
     step = max(1, round(_FINE * mean.size))
     change = np.zeros_like(mean)
     change[:-step] = mean[step:] - mean[:-step]
@@ -93,7 +93,6 @@ def _corrupted(
         return torch.roll(spectra, move, dims=1)
     if kind == 1:
         total = other.sum()
-        scale = spectra.sum(1, keepdim=True) / total if total > 0 else torch.ones(1)
-        return other * scale
+        return other * torch.where(total > 0, spectra.sum(1, keepdim=True) / total, 1)
     bump = np.sin(np.pi * (np.arange(width) + 0.5) / width) ** 2
     return spectra * torch.from_numpy(1 + random.uniform(-0.5, 0.8) * bump).to(spectra)

@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from scipy.ndimage import label
-from torch import Tensor, distributed, nn
+from threadpoolctl import threadpool_limits
+from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, to_map
-from hyperspy_cvae.networks import CVAENetwork
+from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
-from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, kl_divergence
-from hyperspy_cvae.training._optimiser import OneCycle
+from hyperspy_cvae.training._loss import cross_entropy
+from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
 from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._shards import Shards, normalise
+from hyperspy_cvae.training._step import Batch, Step
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
@@ -121,14 +123,16 @@ def train(
     """
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    # Torch has threads of its own, and dask those for blocks.
+    with torch.random.fork_rng(devices), threadpool_limits(1, "blas"):
         torch.manual_seed(seed)
         for layer in network.modules():
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
-        return _Training(network, cube, use, config, shape, margin, seed, device).run(
-            show_progressbar
-        )
+        training = _Training(network, cube, use, config, shape, margin, seed, device)
+        shards, _, _ = training.shards.at(np.zeros((config.batch_size, 2), int))
+        with checked_precision(network, shards, many=True):
+            return training.run(show_progressbar)
 
 
 class _Training:
@@ -196,7 +200,9 @@ class _Training:
         if config.schedule == "onecycle":
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)
         else:
-            self.optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
+            self.optimiser = torch.optim.Adam(
+                network.parameters(), config.learning_rate, fused=can_fuse(network)
+            )
             # Its relative threshold takes a loss below zero, as noise can make it, for better.
             self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 self.optimiser, patience=10, factor=0.5, threshold=0.0
@@ -207,8 +213,14 @@ class _Training:
         self.network.width = width
         spectra = self.spectra if width == 1 else binned(self.spectra, width)
         self.shards = Shards(self.cube, weight, self.shape, width, self.device)
+        self.step = Step(
+            self.replica, self.likelihood_weight, self.config.gradient_clip, self.parts
+        )
         strength = self.config.recorruption
         self.recorruption = Recorruption(spectra, strength, self.device) if strength else None
+        self.beside = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
+        if self.beside:
+            self.beside.wait_stream(torch.cuda.current_stream())
 
     def run(self, show_progressbar: bool) -> History:
         epochs = self.config.epochs
@@ -267,50 +279,41 @@ class _Training:
         config = self.config
         fade = min(1.0, epoch / (config.warm_up * config.epochs)) if config.warm_up else 1.0
         self.network.train()
-        sums = torch.zeros(3, dtype=torch.float64)
+        found = []
         for _ in range(self.steps):
-            corners = self.random.integers(*self.corners, size=(config.batch_size, 2))
-            turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
-            intensities, weight, floor = self.shards.at(corners, turned)
-            shown, target = self._pair(intensities, self.random)
-            shown = corrupt(shown, self.random, config.corruption)
-            total = weight.sum()
-            shown, target, weight, floor = (
-                each.chunk(self.parts)[self.part] for each in (shown, target, weight, floor)
-            )
-            logits, mean, log_variance = self.replica(shown)
-            # The mean over the processes is the loss of the batch.
-            loss = self.parts * cvae_loss(
-                target,
-                weight,
-                logits,
-                mean,
-                log_variance,
-                beta=fade * config.beta,
-                likelihood_weight=self.likelihood_weight,
-                total=total,
-            )
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"the loss became {loss.item()} in epoch {epoch} of {config.epochs} (learning "
-                    f"rate {config.learning_rate:g}); nothing was kept. A lower learning_rate, or "
-                    "a signal_range without the zero-loss peak, usually helps."
-                )
-            self.optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+            # A GPU makes the next batch beside the step of the last.
+            with torch.cuda.stream(self.beside):
+                batch = self._drawn()
+            if self.beside:
+                torch.cuda.current_stream().wait_stream(self.beside)
+                for each in batch:
+                    each.record_stream(torch.cuda.current_stream())
+            found.append(self.step(batch, fade * config.beta))
             self.optimiser.step()
-            with torch.no_grad():
-                divergence = kl_divergence(mean, log_variance).sum()
-                fit = loss / self.parts * total.clamp_min(1)
-                fit -= fade * config.beta / self.likelihood_weight * divergence
-                fit -= (weight * floor).sum()
-                found = torch.stack([fit, weight.sum(), divergence / config.batch_size])
-                sums += found.double().cpu()
+        sums = torch.stack(found).sum(0)
         if self.parts > 1:
-            sums = sums.to(self.device)
             distributed.all_reduce(sums)
-        return float(sums[0] / sums[1].clamp_min(1)), float(sums[2] / self.steps)
+        fit, weights, divergence = sums.tolist()
+        if not math.isfinite(fit):
+            raise TrainingError(
+                f"the loss became {fit} in epoch {epoch} of {config.epochs} (learning "
+                f"rate {config.learning_rate:g}); nothing was kept. A lower learning_rate, or "
+                "a signal_range without the zero-loss peak, usually helps."
+            )
+        return fit / max(weights, 1), divergence / (self.steps * config.batch_size)
+
+    def _drawn(self) -> Batch:
+        """Shards from anywhere, and how they are shown; of several processes' this one's part."""
+        corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
+        turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
+        intensities, weight, floor = self.shards.at(corners, turned)
+        shown, target = self._pair(intensities, self.random)
+        shown = corrupt(shown, self.random, self.config.corruption)
+        total = weight.sum()
+        shown, target, weight, floor = (
+            each.chunk(self.parts)[self.part] for each in (shown, target, weight, floor)
+        )
+        return Batch(shown, target, weight, floor, total)
 
     def _pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """What the network is shown, and the spectra of sum one that it is to return."""

@@ -75,7 +75,7 @@ def cvae_loss(
     mean: Tensor,
     log_variance: Tensor,
     *,
-    beta: float,
+    beta: float | Tensor,
     likelihood_weight: float,
     total: Tensor | None = None,
 ) -> Tensor:

@@ -34,7 +34,6 @@ class OneCycle:
     """
 
     def __init__(self, network: CVAENetwork, config: TrainingConfig, steps: int) -> None:
-        self._network = network
         hidden = network.hidden_weights()
         # Matrices of the same memory: what Muon moves are the weights themselves.
         self._matrices = [
@@ -42,19 +41,15 @@ class OneCycle:
         ]
         known = {id(weight) for weight in hidden}
         others = [weight for weight in network.parameters() if id(weight) not in known]
-        on_mps = any(weight.device.type == "mps" for weight in others)
-        adamw = torch.optim.AdamW(others, config.learning_rate, fused=not on_mps)
+        adamw = torch.optim.AdamW(others, config.learning_rate, fused=can_fuse(network))
         self._optimisers: list[torch.optim.Optimizer] = [adamw]
         self._cycles = [OneCycleLR(adamw, config.learning_rate, total_steps=steps)]
         if hidden:
             rate = config.hidden_learning_rate
-            muon = torch.optim.Muon([matrix for _, matrix in self._matrices], rate, _DECAY)
+            kind = _CapturedMuon if hidden[0].device.type == "cuda" else torch.optim.Muon
+            muon = kind([matrix for _, matrix in self._matrices], rate, _DECAY)
             self._optimisers.append(muon)
             self._cycles.append(OneCycleLR(muon, rate, total_steps=steps, cycle_momentum=False))
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        self._network.zero_grad()
 
     def step(self) -> None:
         """Move the weights, and the rates along their cycles."""
@@ -63,3 +58,48 @@ class OneCycle:
         for optimiser, cycle in zip(self._optimisers, self._cycles, strict=True):
             optimiser.step()
             cycle.step()
+
+
+class _CapturedMuon(torch.optim.Muon):
+    """Muon on a GPU, which is done with every small product before it has been told of the next.
+
+    What it does is captured as a graph, in which the rate is 1: matrices that are zero become
+    directions, along which the weights are moved outside of it.
+    """
+
+    def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
+        super().__init__(matrices, rate, decay)
+        self._directions = [nn.Parameter(torch.zeros_like(matrix)) for matrix in matrices]
+        for direction in self._directions:
+            direction.grad = torch.zeros_like(direction)
+        self._unit = torch.optim.Muon(self._directions, 1.0, 0.0)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            self._direct()  # of gradients that are zero, by which no momentum changes
+        torch.cuda.current_stream().wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._direct()
+
+    @torch.no_grad()
+    def _direct(self) -> None:
+        for direction in self._directions:
+            direction.zero_()
+        self._unit.step()
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move the matrices."""
+        (group,) = self.param_groups
+        for direction, matrix in zip(self._directions, group["params"], strict=True):
+            direction.grad.copy_(matrix.grad)  # type: ignore[union-attr]
+        self._graph.replay()
+        for direction, matrix in zip(self._directions, group["params"], strict=True):
+            matrix.mul_(1 - group["lr"] * group["weight_decay"])
+            matrix.add_(direction, alpha=group["lr"])
+
+
+def can_fuse(network: CVAENetwork) -> bool:
+    """Whether Adam can move the weights in one pass over memory."""
+    return all(weight.device.type != "mps" for weight in network.parameters())

@@ -12,6 +12,8 @@ from hyperspy_cvae.blocks import Cube
 from hyperspy_cvae.shards import binned, reflected
 from hyperspy_cvae.training._loss import entropy
 
+_SHARE = 0.25
+
 
 class Shards:
     """What is cut from a cube that is in memory, or is read shard by shard."""
@@ -32,7 +34,8 @@ class Shards:
         if isinstance(cube, da.Array):
             self._on_disk = cube
             return
-        self._cube = torch.from_numpy(binned(cube, width) if width > 1 else cube)
+        held = torch.from_numpy(binned(cube, width) if width > 1 else cube)
+        self._cube = held.to(device) if _has_room(device, held.nbytes) else held
         self._entropy = torch.stack([entropy(normalise(row)) for row in self._cube])
 
     def at(self, corners: np.ndarray, steps: Sequence[int] = (1, 1)) -> list[Tensor]:
@@ -53,12 +56,10 @@ class Shards:
                 each.to(self.device)
                 for each in (intensities, weight, entropy(normalise(intensities)))
             ]
-        return [
-            values[torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]].to(
-                self.device
-            )
-            for values in (self._cube, self.weight, self._entropy)
-        ]
+        at = torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]
+        there = tuple(each.to(self._cube.device) for each in at)
+        shards = self._cube[there], self.weight[at], self._entropy[there]
+        return [each.to(self.device) for each in shards]
 
     def _read(self, cube: da.Array, rows: np.ndarray, columns: np.ndarray) -> Tensor:
         ends = [
@@ -70,6 +71,11 @@ class Shards:
             for block, row, column in zip(blocks, rows, columns, strict=True)
         ]
         return torch.from_numpy(np.stack(shards))
+
+
+def _has_room(device: torch.device, size: int) -> bool:
+    """Whether a GPU can hold so many bytes and have most of its memory free for training."""
+    return device.type == "cuda" and size <= _SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:

@@ -57,7 +57,7 @@ def test_rates_rise_and_fall(network: CompactNetwork) -> None:
     moved = []
     for _ in range(10):
         before = network.to_code[0].weight.detach().clone()
-        optimiser.zero_grad()
+        network.zero_grad()
         _gradients(network)
         optimiser.step()
         moved.append(float((network.to_code[0].weight.detach() - before).norm()))

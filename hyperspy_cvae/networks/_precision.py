@@ -1,0 +1,72 @@
+"""Convolutions of reduced precision on a GPU, once they have been checked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.backends import cudnn
+
+from hyperspy_cvae.networks._cvae import CVAENetwork
+
+_TOLERANCE = 2e-3  # TF32 has ten bits of mantissa: a product is off by up to 1e-3
+
+
+@contextmanager
+def checked_precision(
+    network: CVAENetwork, intensities: Tensor, many: bool = False
+) -> Iterator[bool]:
+    """Compute convolutions in TF32 where that is as good, and in float32 elsewhere.
+
+    NVIDIA's GPUs multiply TF32 several times as fast. Which algorithm computes a convolution
+    depends on card, library and sizes, so that it is tried: logits, but for what is the same in all
+    channels, and the gradient of their variance are to be those of float32 to two thousandths of
+    their norm. Nothing is set, or tried, where there is no such GPU.
+
+    Parameters
+    ----------
+    network
+        On its device; left as it is.
+    intensities
+        Some shards, ``(batch, rows, columns, energy)``, on that device.
+    many
+        Whether many batches of that size will follow: then the quickest algorithms are looked for.
+
+    Yields
+    ------
+    bool
+        Whether convolutions are computed in TF32.
+    """
+    if intensities.device.type != "cuda":
+        yield False
+        return
+    exact, reduced = (_tried(network, intensities, tf32, many) for tf32 in (False, True))
+    as_good = all(
+        bool(torch.linalg.vector_norm(a - b) <= _TOLERANCE * torch.linalg.vector_norm(b))
+        for a, b in zip(reduced, exact, strict=True)
+    )
+    with _convolutions(as_good, many):
+        yield as_good
+
+
+def _tried(
+    network: CVAENetwork, intensities: Tensor, tf32: bool, many: bool
+) -> tuple[Tensor, Tensor]:
+    training = network.training
+    network.eval()  # without noise
+    weights = [weight for weight in network.parameters() if weight.ndim > 2]
+    with _convolutions(tf32, many), torch.enable_grad():
+        logits = network(intensities)[0]
+        logits = logits - logits.mean(-1, keepdim=True)
+        found = torch.autograd.grad(logits.square().mean(), weights)
+    network.train(training)
+    return logits.detach(), torch.cat([each.ravel() for each in found])
+
+
+def _convolutions(tf32: bool, many: bool):  # type: ignore[no-untyped-def]
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=many or cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=tf32,
+    )

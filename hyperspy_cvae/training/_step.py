@@ -1,0 +1,109 @@
+"""Loss and gradient of one batch of shards."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hyperspy_cvae.training._loss import cvae_loss, kl_divergence
+
+_WARM_UP = 3  # steps before a capture, in which libraries choose their algorithms
+
+
+class Batch(NamedTuple):
+    """Shards of one step, ``(batch, rows, columns)`` and energy.
+
+    What the network is shown, the spectra that it is to return, their weights and entropies, and
+    the sum of the weights of all processes' shards.
+    """
+
+    shown: Tensor
+    target: Tensor
+    weight: Tensor
+    floor: Tensor
+    total: Tensor
+
+
+class Step:
+    """What leaves the gradient of a batch's loss in a network.
+
+    A GPU is done with an operation of a small network before it has been told of the next. So what
+    the first batch makes it do is captured as a graph, which is replayed for all others.
+
+    Parameters
+    ----------
+    network
+        The network, or its replica in one of several processes.
+    likelihood_weight
+        Weight n of the likelihood; see :func:`cvae_loss`.
+    gradient_clip
+        Largest norm of the gradient.
+    parts
+        How many processes share a batch.
+    """
+
+    def __init__(
+        self, network: nn.Module, likelihood_weight: float, gradient_clip: float, parts: int
+    ) -> None:
+        self._network = network
+        self._likelihood_weight = likelihood_weight
+        self._gradient_clip = gradient_clip
+        self._parts = parts
+        self._graph: _Graph | None = None
+
+    def __call__(self, batch: Batch, beta: float) -> Tensor:
+        """Return the cross-entropy above the entropy, weight and divergence, each summed up."""
+        if batch.shown.device.type != "cuda" or self._parts > 1:
+            self._network.zero_grad()
+            return self._gradient(batch, beta)
+        if not self._graph:
+            self._graph = _Graph(self, batch)
+        return self._graph.replay(batch, beta)
+
+    def _gradient(self, batch: Batch, beta: float | Tensor) -> Tensor:
+        logits, mean, log_variance = self._network(batch.shown)
+        # The mean over the processes is the loss of the batch.
+        loss = self._parts * cvae_loss(
+            batch.target,
+            batch.weight,
+            logits,
+            mean,
+            log_variance,
+            beta=beta,
+            likelihood_weight=self._likelihood_weight,
+            total=batch.total,
+        )
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), self._gradient_clip)
+        with torch.no_grad():
+            divergence = kl_divergence(mean, log_variance).sum()
+            fit = loss / self._parts * batch.total.clamp_min(1)
+            fit -= beta / self._likelihood_weight * divergence
+            fit -= (batch.weight * batch.floor).sum()
+            return torch.stack([fit, batch.weight.sum(), divergence])
+
+
+class _Graph:
+    """A step as one graph of what a GPU does, on tensors of its own."""
+
+    def __init__(self, step: Step, batch: Batch) -> None:
+        self._batch = Batch(*map(torch.clone, batch))
+        self._beta = torch.zeros((), device=batch.shown.device)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(_WARM_UP):
+                step._network.zero_grad()
+                step._gradient(self._batch, self._beta)
+        torch.cuda.current_stream().wait_stream(stream)
+        step._network.zero_grad()  # what is captured makes gradients that stay where they are
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._found = step._gradient(self._batch, self._beta)
+
+    def replay(self, batch: Batch, beta: float) -> Tensor:
+        for own, given in zip(self._batch, batch, strict=True):
+            own.copy_(given)
+        self._beta.fill_(beta)
+        self._graph.replay()
+        return self._found.clone()
