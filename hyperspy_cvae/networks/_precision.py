@@ -13,10 +13,8 @@ _TOLERANCE = 2e-3  # TF32 has ten bits of mantissa: a product is off by up to 1e
 
 
 @contextmanager
-def checked_precision(
-    network: CVAENetwork, intensities: Tensor, many: bool = False
-) -> Iterator[bool]:
-    """Compute convolutions in TF32 where that is as good, and in float32 elsewhere.
+def checked_precision(network: CVAENetwork, intensities: Tensor) -> Iterator[bool]:
+    """Compute convolutions in TF32 where that is as good, and all else in float32.
 
     NVIDIA's GPUs multiply TF32 several times as fast. Which algorithm computes a convolution
     depends on card, library and sizes, so that it is tried: logits, but for what is the same in all
@@ -29,8 +27,6 @@ def checked_precision(
         On its device; left as it is.
     intensities
         Some shards, ``(batch, rows, columns, energy)``, on that device.
-    many
-        Whether many batches of that size will follow: then the quickest algorithms are looked for.
 
     Yields
     ------
@@ -40,33 +36,38 @@ def checked_precision(
     if intensities.device.type != "cuda":
         yield False
         return
-    exact, reduced = (_tried(network, intensities, tf32, many) for tf32 in (False, True))
+    exact, reduced = (_tried(network, intensities, tf32) for tf32 in (False, True))
     as_good = all(
         bool(torch.linalg.vector_norm(a - b) <= _TOLERANCE * torch.linalg.vector_norm(b))
         for a, b in zip(reduced, exact, strict=True)
     )
-    with _convolutions(as_good, many):
+    with _precision(as_good):
         yield as_good
 
 
-def _tried(
-    network: CVAENetwork, intensities: Tensor, tf32: bool, many: bool
-) -> tuple[Tensor, Tensor]:
+def _tried(network: CVAENetwork, intensities: Tensor, tf32: bool) -> tuple[Tensor, Tensor]:
     training = network.training
     network.eval()  # without noise
-    weights = [weight for weight in network.parameters() if weight.ndim > 2]
-    with _convolutions(tf32, many), torch.enable_grad():
+    kernels = [weight for weight in network.parameters() if weight.ndim > 2]
+    with _precision(tf32), torch.enable_grad():
         logits = network(intensities)[0]
         logits = logits - logits.mean(-1, keepdim=True)
-        found = torch.autograd.grad(logits.square().mean(), weights)
+        gradients = torch.autograd.grad(logits.square().mean(), kernels)
     network.train(training)
-    return logits.detach(), torch.cat([each.ravel() for each in found])
+    return logits.detach(), torch.cat([each.ravel() for each in gradients])
 
 
-def _convolutions(tf32: bool, many: bool):  # type: ignore[no-untyped-def]
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=many or cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=tf32,
-    )
+@contextmanager
+def _precision(tf32: bool) -> Iterator[None]:
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with cudnn.flags(
+            enabled=cudnn.enabled,
+            benchmark=cudnn.benchmark,
+            deterministic=cudnn.deterministic,
+            allow_tf32=tf32,
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(products)

@@ -130,8 +130,8 @@ def train(
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
         training = _Training(network, cube, use, config, shape, margin, seed, device)
-        shards, _, _ = training.shards.at(np.zeros((config.batch_size, 2), int))
-        with checked_precision(network, shards, many=True):
+        shard, _, _ = training.shards.at(np.zeros((1, 2), int))
+        with checked_precision(network, shard):
             return training.run(show_progressbar)
 
 
