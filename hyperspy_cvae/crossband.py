@@ -22,6 +22,7 @@ _LARGEST_GAIN = 0.5  # of the noise of a neighbour, as a variance
 _RIDGE = 1e-3
 _ENOUGH_PIXELS = 400  # to know how alike neighbours are
 _PIXELS_AT_ONCE = 256
+_AT_ONCE = 64 * 2**20  # bytes of neighbours
 _REGRESSORS = 10  # principal components, at most
 _SPECTRA_PER_TERM = 10  # independent ones
 _ENOUGH_FOR_REGRESSION = 3000  # spectra
@@ -93,21 +94,33 @@ class CrossBand:
         """
         wanted = self._places[region]
         nearest = self._nearest(wanted, away)
-        number = nearest.shape[1]
-        used, neighbours = np.unique(nearest, return_inverse=True)
-        pixels = np.flatnonzero(self._donors)[used]
-        spectra = spectra_at(self.intensities, np.unravel_index(pixels, self._donors.shape))
-        hidden = self.hidden
-        shares = spectra[:, hidden] / spectra[:, ~hidden].sum(1, keepdims=True)
         weights, unlikeness = np.empty(nearest.shape, np.float32), np.empty(len(wanted))
         for begin in range(0, len(wanted), _PIXELS_AT_ONCE):
             some = slice(begin, begin + _PIXELS_AT_ONCE)
             offsets = self._tree.data[nearest[some]] - wanted[some, np.newaxis]
             weights[some], unlikeness[some] = _weights(offsets), _unlikeness(offsets)
         trusted = np.clip(2 - unlikeness / self._usual, 0, 1)[:, np.newaxis].astype(np.float32)
-        rows = np.arange(0, weights.size + 1, number)
-        combine = csr_array((weights.ravel(), neighbours.ravel(), rows), (len(wanted), len(used)))
-        return np.maximum(combine @ shares, 0), trusted
+        return np.maximum(self._combined(nearest, weights), 0), trusted
+
+    def _combined(
+        self, nearest: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the weighted sums of the shares of neighbours, ``(pixels, hidden)``."""
+        used, neighbours = np.unique(nearest, return_inverse=True)
+        rows = np.arange(0, weights.size + 1, weights.shape[1])
+        combine = csr_array(
+            (weights.ravel(), neighbours.ravel(), rows), (len(weights), len(used))
+        ).tocsc()
+        # Thousands of pixels have more neighbours than fit into memory.
+        at_once = max(1, _AT_ONCE // (4 * self.hidden.size))
+        found = np.zeros((len(weights), np.count_nonzero(self.hidden)), np.float32)
+        for begin in range(0, len(used), at_once):
+            some = slice(begin, begin + at_once)
+            pixels = np.flatnonzero(self._donors)[used[some]]
+            spectra = spectra_at(self.intensities, np.unravel_index(pixels, self._donors.shape))
+            total = spectra[:, ~self.hidden].sum(1, keepdims=True)
+            found += combine[:, some] @ (spectra[:, self.hidden] / total)
+        return found
 
     def _nearest(
         self, wanted: NDArray[np.float64], away: NDArray[np.bool_] | None
@@ -116,10 +129,15 @@ class CrossBand:
         left_out = np.zeros(self._tree.n, bool) if away is None else away[self._donors]
         extra = np.count_nonzero(left_out)
         number = min(_NEIGHBOURS, self._tree.n - extra - 1)
-        _, nearest = self._tree.query(wanted, np.arange(1, number + extra + 1))
-        # Those that are left out behind the others, which stay in their order.
-        order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]
-        return np.take_along_axis(nearest, order, axis=1)
+        found = np.empty((len(wanted), number), np.int64)
+        at_once = max(1, _AT_ONCE // (16 * (number + extra)))
+        for begin in range(0, len(wanted), at_once):
+            some = slice(begin, begin + at_once)
+            _, nearest = self._tree.query(wanted[some], np.arange(1, number + extra + 1))
+            # Those that are left out behind the others, which stay in their order.
+            order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]
+            found[some] = np.take_along_axis(nearest, order, axis=1)
+        return found
 
 
 class Regression:
