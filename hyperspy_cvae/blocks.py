@@ -14,9 +14,10 @@ import dask.array as da
 import numpy as np
 from dask import compute, delayed
 from dask.array.overlap import overlap, trim_overlap
-from dask.diagnostics import ProgressBar
+from dask.callbacks import Callback
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 Cube = NDArray[np.float32] | da.Array
 """``(rows, columns, energy)``; as a dask array it may be larger than memory."""
@@ -241,14 +242,14 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
     lazy
         Whether blocks are read from disk.
     show_progressbar
-        Whether to show the progress of what takes longer than a second, if they are.
+        Whether to show how far each pass over them is, if they are.
     """
     token = _progress.set(show_progressbar and lazy)
     with ExitStack() as stack:
         if _on_cluster() and not lazy:
             stack.enter_context(dask.config.set(scheduler="threads"))
         elif show_progressbar and lazy:
-            stack.enter_context(ProgressBar(minimum=1.0))
+            stack.enter_context(_Bar())
         try:
             yield
         finally:
@@ -258,6 +259,27 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
 def _on_cluster() -> bool:
     scheduler = getattr(dask.base.get_scheduler(), "__self__", None)
     return type(scheduler).__module__.startswith("distributed")
+
+
+class _Bar(Callback):
+    """One bar for all passes over the blocks, each of which fills it anew."""
+
+    def __enter__(self) -> None:
+        self._passes = 0
+        self._bar = tqdm(unit="task", leave=False)
+        super().__enter__()
+
+    def __exit__(self, *arguments: object) -> None:
+        super().__exit__(*arguments)
+        self._bar.close()
+
+    def _start_state(self, graph: object, state: dict[str, Any]) -> None:
+        self._passes += 1
+        self._bar.set_description(f"Detecting anomalies, pass {self._passes}", refresh=False)
+        self._bar.reset(len(state["ready"]) + len(state["waiting"]))
+
+    def _posttask(self, *arguments: object) -> None:
+        self._bar.update()
 
 
 class _Store:

@@ -10,6 +10,7 @@ import pytest
 from hyperspy_cvae import blocks
 from hyperspy_cvae.blocks import (
     blockwise,
+    computing,
     in_blocks,
     in_memory,
     kept,
@@ -108,3 +109,18 @@ def test_what_is_kept_is_computed_once(
     del found
     gc.collect()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_one_bar_shows_the_passes_over_what_is_on_disk(
+    wanted: bool, cube: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with computing(lazy=True, show_progressbar=wanted):
+        for _ in range(3):
+            to_map(lambda block: block.sum(-1), chunked(cube))
+    shown = capsys.readouterr().err
+    assert ("Detecting anomalies, pass 3" in shown) == wanted
+    assert bool(shown) == wanted
+    with computing(lazy=False, show_progressbar=wanted):
+        to_map(lambda block: block.sum(-1), cube)
+    assert not capsys.readouterr().err
