@@ -69,9 +69,14 @@ def main() -> None:
     record = {"card": card, "torch": torch.__version__, "ceilings": ceilings}
     record["tables"] = {name: frame.to_dict("index") for name, frame in parts.items()}
     (options.output / "gpu.json").write_text(json.dumps(record, indent=1))
-    text = "\n".join(table(name, frame.map("{:.3g}".format)) for name, frame in parts.items())
+    text = "\n".join(table(name, frame.map(written)) for name, frame in parts.items())
     (options.output / "gpu.rst").write_text(text)
     print(text)
+
+
+def written(value: float) -> str:
+    """Return a number as it stands in a table."""
+    return "" if np.isnan(value) else f"{value:.3g}"
 
 
 def seconds(function: Callable[[], object], repeats: int = 10, warm_up: int = 3) -> float:
