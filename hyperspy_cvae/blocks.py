@@ -248,7 +248,7 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
     with ExitStack() as stack:
         if _on_cluster() and not lazy:
             stack.enter_context(dask.config.set(scheduler="threads"))
-        elif show_progressbar and lazy:
+        elif show_progressbar and lazy and not _on_cluster():
             stack.enter_context(_Bar())
         try:
             yield

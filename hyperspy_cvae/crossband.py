@@ -23,6 +23,7 @@ _RIDGE = 1e-3
 _ENOUGH_PIXELS = 400  # to know how alike neighbours are
 _PIXELS_AT_ONCE = 256
 _AT_ONCE = 64 * 2**20  # bytes of neighbours
+_TILE = 32  # pixels
 _REGRESSORS = 10  # principal components, at most
 _SPECTRA_PER_TERM = 10  # independent ones
 _ENOUGH_FOR_REGRESSION = 3000  # spectra
@@ -107,17 +108,19 @@ class CrossBand:
     ) -> NDArray[np.float32]:
         """Return the weighted sums of the shares of neighbours, ``(pixels, hidden)``."""
         used, neighbours = np.unique(nearest, return_inverse=True)
-        rows = np.arange(0, weights.size + 1, weights.shape[1])
+        ends = np.arange(0, weights.size + 1, weights.shape[1])
         combine = csr_array(
-            (weights.ravel(), neighbours.ravel(), rows), (len(weights), len(used))
+            (weights.ravel(), neighbours.ravel(), ends), (len(weights), len(used))
         ).tocsc()
-        # Thousands of pixels have more neighbours than fit into memory.
+        pixels = np.flatnonzero(self._donors)[used]
+        rows, columns = np.unravel_index(pixels, self._donors.shape)
+        # Thousands of pixels have more neighbours than fit into memory. Near ones are in one block.
+        order = np.lexsort((columns // _TILE, rows // _TILE))
         at_once = max(1, _AT_ONCE // (4 * self.hidden.size))
         found = np.zeros((len(weights), np.count_nonzero(self.hidden)), np.float32)
         for begin in range(0, len(used), at_once):
-            some = slice(begin, begin + at_once)
-            pixels = np.flatnonzero(self._donors)[used[some]]
-            spectra = spectra_at(self.intensities, np.unravel_index(pixels, self._donors.shape))
+            some = order[begin : begin + at_once]
+            spectra = spectra_at(self.intensities, (rows[some], columns[some]))
             total = spectra[:, ~self.hidden].sum(1, keepdims=True)
             found += combine[:, some] @ (spectra[:, self.hidden] / total)
         return found

@@ -1,11 +1,11 @@
 """Convolutions of reduced precision on a GPU, once they have been checked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.backends import cudnn
 
 from hyperspy_cvae.networks._cvae import CVAENetwork
 
@@ -13,8 +13,8 @@ _TOLERANCE = 2e-3  # TF32 has ten bits of mantissa: a product is off by up to 1e
 
 
 @contextmanager
-def checked_precision(network: CVAENetwork, intensities: Tensor) -> Iterator[bool]:
-    """Compute convolutions in TF32 where that is as good, and all else in float32.
+def checked_precision(network: CVAENetwork, shards: Callable[[], Tensor]) -> Iterator[bool]:
+    """Compute convolutions in TF32 where that is as good, and products of matrices in float32.
 
     NVIDIA's GPUs multiply TF32 several times as fast. Which algorithm computes a convolution
     depends on card, library and sizes, so that it is tried: logits, but for what is the same in all
@@ -25,17 +25,19 @@ def checked_precision(network: CVAENetwork, intensities: Tensor) -> Iterator[boo
     ----------
     network
         On its device; left as it is.
-    intensities
-        Some shards, ``(batch, rows, columns, energy)``, on that device.
+    shards
+        Returns some, ``(batch, rows, columns, energy)``, on that device; as many as will be at a
+        time.
 
     Yields
     ------
     bool
         Whether convolutions are computed in TF32.
     """
-    if intensities.device.type != "cuda":
+    if next(network.parameters()).device.type != "cuda":
         yield False
         return
+    intensities = shards()
     exact, reduced = (_tried(network, intensities, tf32) for tf32 in (False, True))
     as_good = all(
         bool(torch.linalg.vector_norm(a - b) <= _TOLERANCE * torch.linalg.vector_norm(b))
@@ -59,15 +61,11 @@ def _tried(network: CVAENetwork, intensities: Tensor, tf32: bool) -> tuple[Tenso
 
 @contextmanager
 def _precision(tf32: bool) -> Iterator[None]:
-    products = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    products: Any = torch.backends.cuda.matmul
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = products.fp32_precision, convolutions.fp32_precision
+    products.fp32_precision, convolutions.fp32_precision = "ieee", "tf32" if tf32 else "ieee"
     try:
-        with cudnn.flags(
-            enabled=cudnn.enabled,
-            benchmark=cudnn.benchmark,
-            deterministic=cudnn.deterministic,
-            allow_tf32=tf32,
-        ):
-            yield
+        yield
     finally:
-        torch.set_float32_matmul_precision(products)
+        products.fp32_precision, convolutions.fp32_precision = before

@@ -387,8 +387,10 @@ class CVAE:
                 for (row, column), shard in zip(batch, spectra.cpu().numpy(), strict=True):
                     yield row - tile[0][0], column - tile[1][0], shard
 
-        _, shard = next(self._batches(intensities, scan, corners[:1], origin))
-        with _ONE_AT_A_TIME, checked_precision(network, shard):
+        def some() -> torch.Tensor:
+            return next(self._batches(intensities, scan, corners, origin))[1]
+
+        with _ONE_AT_A_TIME, checked_precision(network, some):
             spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
         inside = np.ix_(*(np.array(some) - begin for some, begin in zip(tile, origin, strict=True)))
         spectra *= intensities[inside].sum(-1, keepdims=True)

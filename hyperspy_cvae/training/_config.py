@@ -51,6 +51,9 @@ class TrainingConfig:
         training data are not learnt: those that the network finds foreign (see
         :class:`Outliers`), but for pieces larger than half a shard. Chosen anew after every eighth
         of the epochs up to six eighths.
+    revisited
+        Fraction of the shards that are drawn around spectra which are bulk, but badly fitted, once
+        such are known: bulk that is rare is seen too seldom else.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
@@ -74,6 +77,7 @@ class TrainingConfig:
     held_out: float = 0.02
     patience: int = 40
     left_out: float = 0.05
+    revisited: float = 0.3
     corruption: float = 1.0
     recorruption: float = 0.7
     gradient_clip: float = 1.0
@@ -92,7 +96,7 @@ class TrainingConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to below 1 is needed."
                 )
-        for name in ("summed", "warm_up", "corruption"):
+        for name in ("summed", "warm_up", "revisited", "corruption"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to 1 is needed."
@@ -116,6 +120,7 @@ PAPER_TRAINING = TrainingConfig(
     warm_up=0.0,
     patience=40,
     left_out=0.0,
+    revisited=0.0,
     corruption=0.0,
     recorruption=0.0,
     gradient_clip=3.53,

@@ -67,9 +67,9 @@ def estimate_cost(
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(shards)
     weights = 4 * sum(parameter.numel() for parameter in model.parameters())
-    # Weights, gradients, two moments of Adam and the best weights so far; a dozen copies of the
-    # shards in the loss.
-    memory = 5 * weights + 12 * 4 * config.batch_size * math.prod(size)
+    # Weights, gradients, two moments of Adam, the best weights so far and those before; a dozen
+    # copies of the shards in the loss.
+    memory = 6 * weights + 12 * 4 * config.batch_size * math.prod(size)
     steps = config.epochs * config.steps_per_epoch
     cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 1
     rate = _GPU_FLOPS if device.type != "cpu" else _CPU_FLOPS_PER_CORE * min(cores, 16)

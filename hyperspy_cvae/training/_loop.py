@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
+_LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
 
 
 @dataclass
@@ -123,15 +125,14 @@ def train(
     """
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
-    # Torch has threads of its own, and dask those for blocks.
-    with torch.random.fork_rng(devices), threadpool_limits(1, "blas"):
+    on_gpu = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+    with torch.random.fork_rng(devices), on_gpu:
         torch.manual_seed(seed)
         for layer in network.modules():
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
         training = _Training(network, cube, use, config, shape, margin, seed, device)
-        shard, _, _ = training.shards.at(np.zeros((1, 2), int))
-        with checked_precision(network, shard):
+        with checked_precision(network, training.some_shards):
             return training.run(show_progressbar)
 
 
@@ -188,10 +189,12 @@ class _Training:
         summed = config.summed if network.summable and config.schedule == "onecycle" else 0.0
         self.summed_epochs = round(summed * config.epochs)
         self._show(self.training_weight, half if self.summed_epochs else 1)
+        self.rare = np.empty((0, 2), np.intp)
         if config.left_out:
             self.fine = fine // half * half
-            coarse = kept(binned_blocks(cube, self.fine))
-            self.outliers = Outliers(coarse, self.training_weight > 0)
+            with threadpool_limits(1, "blas"):  # the threads are dask's
+                coarse = kept(binned_blocks(cube, self.fine))
+                self.outliers = Outliers(coarse, self.training_weight > 0)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -221,6 +224,12 @@ class _Training:
         self.beside = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
         if self.beside:
             self.beside.wait_stream(torch.cuda.current_stream())
+
+    def some_shards(self) -> Tensor:
+        """As many as are shown to the network at a time, from anywhere."""
+        last = self.corners[1] - self.corners[0]
+        corners = np.random.default_rng(0).integers(0, last, (self.config.batch_size, 2))
+        return self.shards.at(corners + self.corners[0])[0]
 
     def run(self, show_progressbar: bool) -> History:
         epochs = self.config.epochs
@@ -256,7 +265,7 @@ class _Training:
                     )
                     break
                 if self.config.left_out and epoch in [epochs * k // 8 for k in range(1, 7)]:
-                    self._leave_out_worst()
+                    self._sort_out()
         except KeyboardInterrupt:
             if not history.best_epoch:
                 raise
@@ -268,6 +277,7 @@ class _Training:
             )
         finally:
             progress.close()
+            self.network.zero_grad()
             self.network.width = 1
             self.network.share = 0, 1
         history.stopped = history.stopped or "all epochs done"
@@ -282,7 +292,7 @@ class _Training:
         found = []
         for _ in range(self.steps):
             # A GPU makes the next batch beside the step of the last.
-            with torch.cuda.stream(self.beside):
+            with torch.cuda.stream(self.beside) if self.beside else nullcontext():
                 batch = self._drawn()
             if self.beside:
                 torch.cuda.current_stream().wait_stream(self.beside)
@@ -305,6 +315,12 @@ class _Training:
     def _drawn(self) -> Batch:
         """Shards from anywhere, and how they are shown; of several processes' this one's part."""
         corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
+        if len(self.rare):
+            revisited = self.random.random(len(corners)) < self.config.revisited
+            around = self.random.choice(self.rare, len(corners))
+            around = around - self.random.integers(self.shape, size=corners.shape)
+            lowest, end = self.corners
+            corners = np.where(revisited[:, None], np.clip(around, lowest, end - 1), corners)
         turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
@@ -344,8 +360,8 @@ class _Training:
         return total / norm
 
     @torch.no_grad()
-    def _leave_out_worst(self) -> None:
-        """Give no weight to the spectra that the network finds foreign."""
+    def _sort_out(self) -> None:
+        """Give no weight to the spectra that the network finds foreign, and more to rare bulk."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
         width = self.fine // self.network.width
@@ -359,10 +375,17 @@ class _Training:
             for corner, shard in zip(batch.tolist(), coarse.cpu().numpy(), strict=True):
                 pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
                 expected[np.ix_(*pixels)] = shard
-        far = self.outliers.far_from(expected)
-        limit = np.quantile(far[self.training_weight > 0], 1 - self.config.left_out)
-        foreign = far > max(_FOREIGN, float(limit))
+        with threadpool_limits(1, "blas"):
+            far, unfit = self.outliers.far_from(expected)
+        used = self.training_weight > 0
+        limit = float(np.quantile(far[used], 1 - self.config.left_out))
+        foreign = far > max(_FOREIGN, limit)
         # What can fill most of a shard is bulk. Left out, it would be as foreign next time.
         regions, _ = label(foreign, np.ones((3, 3)))
         foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape) / 2
-        self.shards.weight = torch.from_numpy(np.where(foreign, 0, self.training_weight))
+        # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
+        rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
+        more = np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1)
+        weight = np.where(foreign, 0, more * self.training_weight)
+        self.shards.weight = torch.from_numpy(weight.astype(np.float32))
+        self.rare = np.argwhere(rare & used)

@@ -5,6 +5,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from hyperspy_cvae.networks import CVAENetwork
+from hyperspy_cvae.training._capture import captured
 from hyperspy_cvae.training._config import TrainingConfig
 
 _DECAY = 0.01
@@ -61,10 +62,9 @@ class OneCycle:
 
 
 class _CapturedMuon(torch.optim.Muon):
-    """Muon on a GPU, which is done with every small product before it has been told of the next.
+    """Muon on a GPU, as a graph in which the rate is 1.
 
-    What it does is captured as a graph, in which the rate is 1: matrices that are zero become
-    directions, along which the weights are moved outside of it.
+    There matrices that are zero become directions, along which the weights are then moved.
     """
 
     def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
@@ -73,14 +73,7 @@ class _CapturedMuon(torch.optim.Muon):
         for direction in self._directions:
             direction.grad = torch.zeros_like(direction)
         self._unit = torch.optim.Muon(self._directions, 1.0, 0.0)
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            self._direct()  # of gradients that are zero, by which no momentum changes
-        torch.cuda.current_stream().wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._direct()
+        self._graph = captured(self._direct)  # no momentum changes by gradients that are zero
 
     @torch.no_grad()
     def _direct(self) -> None:

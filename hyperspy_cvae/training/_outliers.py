@@ -43,7 +43,7 @@ class Outliers:
     >>> expected = np.full((30, 30, 40), 50, np.float32)
     >>> measured = rng.poisson(expected).astype(np.float32)
     >>> measured[10:14, 10:14, 30:34] += 15
-    >>> far = Outliers(measured, np.ones((30, 30), bool)).far_from(expected)
+    >>> far, _ = Outliers(measured, np.ones((30, 30), bool)).far_from(expected)
     >>> bool(far[10:14, 10:14].mean() > np.quantile(far, 0.98))
     True
     """
@@ -68,8 +68,8 @@ class Outliers:
                 told = blockwise(expected, self.smooth, channels=int(hidden.sum()))
                 far[:] = _REST * self._far(told, band)
 
-    def far_from(self, expected: Cube) -> NDArray[np.float32]:
-        """Return how far every spectrum is.
+    def far_from(self, expected: Cube) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return how far every spectrum is, and how badly it is fitted.
 
         Parameters
         ----------
@@ -78,15 +78,17 @@ class Outliers:
 
         Returns
         -------
-        numpy.ndarray
-            Robust standard deviations, ``(rows, columns)``.
+        far, unfit : numpy.ndarray
+            Robust standard deviations, ``(rows, columns)``: of the lesser of the two, and of what
+            the network makes of it.
         """
         smooth = kept(smoothed_blocks(expected, _RADIUS))
-        farthest = np.full(smooth.shape[:2], -np.inf, np.float32)
+        far, unfit = np.full((2, *smooth.shape[:2]), -np.inf, np.float32)
         for band, by_rest in zip(self.bands, self.by_rest, strict=True):
             by_network = self._far(smooth[..., band > 0], band)
-            farthest = np.maximum(farthest, np.minimum(by_network, by_rest))
-        return farthest
+            far = np.maximum(far, np.minimum(by_network, by_rest))
+            unfit = np.maximum(unfit, by_network)
+        return far, unfit
 
     def _far(self, expected: Cube, band: NDArray[np.float32]) -> NDArray[np.float32]:
         inside = band > 0

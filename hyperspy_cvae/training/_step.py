@@ -5,9 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hyperspy_cvae.training._capture import captured
 from hyperspy_cvae.training._loss import cvae_loss, kl_divergence
-
-_WARM_UP = 3  # steps before a capture, in which libraries choose their algorithms
 
 
 class Batch(NamedTuple):
@@ -27,8 +26,8 @@ class Batch(NamedTuple):
 class Step:
     """What leaves the gradient of a batch's loss in a network.
 
-    A GPU is done with an operation of a small network before it has been told of the next. So what
-    the first batch makes it do is captured as a graph, which is replayed for all others.
+    What the first batch makes a GPU do is captured as a graph, which is replayed for all others,
+    unless several processes share a batch.
 
     Parameters
     ----------
@@ -89,17 +88,12 @@ class _Graph:
     def __init__(self, step: Step, batch: Batch) -> None:
         self._batch = Batch(*map(torch.clone, batch))
         self._beta = torch.zeros((), device=batch.shown.device)
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP):
-                step._network.zero_grad()
-                step._gradient(self._batch, self._beta)
-        torch.cuda.current_stream().wait_stream(stream)
-        step._network.zero_grad()  # what is captured makes gradients that stay where they are
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+
+        def gradient() -> None:
+            step._network.zero_grad()  # so that gradients are made in the graph, and stay there
             self._found = step._gradient(self._batch, self._beta)
+
+        self._graph = captured(gradient)
 
     def replay(self, batch: Batch, beta: float) -> Tensor:
         for own, given in zip(self._batch, batch, strict=True):

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.backends import cudnn
 
 from hyperspy_cvae.networks import CVAENetwork, build_network, checked_precision, network_config
 from hyperspy_cvae.networks import _precision as precision
@@ -16,13 +15,26 @@ def _network_and_shards(device: str) -> tuple[CVAENetwork, torch.Tensor]:
     return network, torch.rand(2, 8, 8, 64).to(device)
 
 
+def _set() -> tuple[str, str]:
+    backends = torch.backends
+    return backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision
+
+
 def test_on_a_cpu_nothing_is_tried_or_set() -> None:
-    network, shards = _network_and_shards("cpu")
-    before = cudnn.allow_tf32
-    network.forward = lambda _: pytest.fail("tried")  # type: ignore[assignment,method-assign]
-    with checked_precision(network, shards) as reduced:
+    network, _ = _network_and_shards("cpu")
+    before = _set()
+    with checked_precision(network, lambda: pytest.fail("tried")) as reduced:
         assert not reduced
-        assert cudnn.allow_tf32 == before
+        assert _set() == before
+
+
+@pytest.mark.parametrize("tf32", [True, False])
+def test_precision_is_set_for_a_while(tf32: bool) -> None:
+    before = _set()
+    with precision._precision(tf32):
+        assert _set() == ("ieee", "tf32" if tf32 else "ieee")
+        assert torch.ones(2, 2).matmul(torch.ones(2, 2)).sum() == 8
+    assert _set() == before
 
 
 @needs_gpu
@@ -33,10 +45,10 @@ def test_on_a_gpu_it_is_tried_and_set_for_a_while(
     network, shards = _network_and_shards("cuda")
     if not as_good:
         monkeypatch.setattr(precision, "_TOLERANCE", 0.0)
-    before = cudnn.allow_tf32
-    with checked_precision(network, shards) as reduced:
+    before = _set()
+    with checked_precision(network, lambda: shards) as reduced:
         assert reduced == as_good
-        assert cudnn.allow_tf32 == as_good
-    assert cudnn.allow_tf32 == before
+        assert _set() == ("ieee", "tf32" if as_good else "ieee")
+    assert _set() == before
     assert network.training
     assert all(weight.grad is None for weight in network.parameters())

@@ -439,7 +439,7 @@ def test_a_piece_that_can_fill_most_of_a_shard_is_not_left_out(
     domain[20:36, 20:29] = True
     anomaly[3:10, 5:14] = True
     far = np.where(domain | anomaly, 9.0, 0.0)
-    monkeypatch.setattr(Outliers, "far_from", lambda *_: far)
+    monkeypatch.setattr(Outliers, "far_from", lambda *_: (far, far))
     left_out, shards_at = [], Shards.at
 
     def at(shards: Shards, *arguments: Any) -> list[Tensor]:
@@ -451,6 +451,38 @@ def test_a_piece_that_can_fill_most_of_a_shard_is_not_left_out(
     train(network, cube, np.ones((40, 40), bool), config, shape=shape)
     assert not left_out[0].any()
     np.testing.assert_array_equal(left_out[-1], anomaly)
+
+
+def test_bulk_that_is_badly_fitted_is_seen_more_often_and_counts_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cube = _counts(_expected(60, 60, 0.15), 3000)
+    network, shape = _network(cube)
+    domain = np.zeros((60, 60), bool)
+    domain[50:54, 4:8] = True
+    unfit = np.where(domain, 9.0, 0.0)
+    monkeypatch.setattr(Outliers, "far_from", lambda *_: (np.zeros((60, 60)), unfit))
+    drawn, weights, shards_at = [], [], Shards.at
+
+    def at(shards: Shards, corners: np.ndarray, *steps: Any) -> list[Tensor]:
+        weights.append(shards.weight.numpy())
+        if steps:  # drawn, and not those that tile the scan
+            drawn.append(corners)
+        return shards_at(shards, corners, *steps)
+
+    monkeypatch.setattr(Shards, "at", at)
+    config = replace(BRIEF, epochs=16, left_out=0.05, revisited=0.5)
+    train(network, cube, np.ones((60, 60), bool), config, shape=shape)
+    first, last = np.concatenate(drawn[:16]), np.concatenate(drawn[16:])
+
+    def share(corners: np.ndarray) -> float:
+        inside = (corners > (50 - shape[0], 4 - shape[1])) & (corners < (54, 8))
+        return float(inside.all(1).mean())
+
+    assert 0.5 < share(last) < 0.75
+    assert share(first) < 0.3
+    np.testing.assert_allclose(weights[-1][domain], 3 * weights[0][domain], rtol=1e-6)
+    np.testing.assert_array_equal(weights[-1][~domain], weights[0][~domain])
 
 
 # Channels that are summed up at first
