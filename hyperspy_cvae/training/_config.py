@@ -49,11 +49,11 @@ class TrainingConfig:
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
         training data are not learnt: those that the network finds foreign (see
-        :class:`Outliers`), but for pieces larger than half a shard. Chosen anew after every eighth
-        of the epochs up to six eighths.
+        :class:`Outliers`), but for pieces larger than a shard. Chosen anew after every eighth of
+        the epochs up to six eighths.
     revisited
-        Fraction of the shards that are drawn around spectra which are bulk, but badly fitted, once
-        such are known: bulk that is rare is seen too seldom else.
+        Largest fraction of the shards that is drawn around spectra which are bulk, but badly
+        fitted, once such are known: ten times as many as these are of the scan.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.

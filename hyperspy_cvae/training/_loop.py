@@ -29,6 +29,7 @@ from hyperspy_cvae.training._tiles import held_out_tiles
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
+_TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
 
 
@@ -316,7 +317,8 @@ class _Training:
         """Shards from anywhere, and how they are shown; of several processes' this one's part."""
         corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
         if len(self.rare):
-            revisited = self.random.random(len(corners)) < self.config.revisited
+            share = _TIMES_MORE * len(self.rare) / np.count_nonzero(self.training_weight)
+            revisited = self.random.random(len(corners)) < min(self.config.revisited, share)
             around = self.random.choice(self.rare, len(corners))
             around = around - self.random.integers(self.shape, size=corners.shape)
             lowest, end = self.corners
@@ -380,9 +382,9 @@ class _Training:
         used = self.training_weight > 0
         limit = float(np.quantile(far[used], 1 - self.config.left_out))
         foreign = far > max(_FOREIGN, limit)
-        # What can fill most of a shard is bulk. Left out, it would be as foreign next time.
+        # What can fill a shard is bulk. Left out, it would be as foreign next time.
         regions, _ = label(foreign, np.ones((3, 3)))
-        foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape) / 2
+        foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape)
         # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
         rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
         more = np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1)
