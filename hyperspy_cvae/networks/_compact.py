@@ -16,7 +16,7 @@ _SHIFTS = 6  # to either side; between them spectra are interpolated
 
 @dataclass(frozen=True)
 class CompactConfig:
-    """A 3D-CVAE that two CPU cores train on 192 x 192 x 1312 in a minute and a half.
+    """A 3D-CVAE that two CPU cores train on 192 x 192 x 1312 in about a minute.
 
     Its first 3D convolution spans the whole energy axis and one pixel, and starts at the
     principal components of the bulk; the others span neighbouring pixels. The decoder puts a
