@@ -78,9 +78,10 @@ class Outliers:
 
         Returns
         -------
-        far, unfit : numpy.ndarray
-            Robust standard deviations, ``(rows, columns)``: of the lesser of the two, and of what
-            the network makes of it.
+        far : numpy.ndarray
+            The lesser of the two, in robust standard deviations, ``(rows, columns)``.
+        unfit : numpy.ndarray
+            That from what the network makes of it.
         """
         smooth = kept(smoothed_blocks(expected, _RADIUS))
         far, unfit = np.full((2, *smooth.shape[:2]), -np.inf, np.float32)
