@@ -12,7 +12,7 @@ from hyperspy_cvae.blocks import Cube
 from hyperspy_cvae.shards import binned, reflected
 from hyperspy_cvae.training._loss import entropy
 
-_SHARE = 0.25
+_SHARE = 0.25  # of a GPU's free memory
 
 
 class Shards:
