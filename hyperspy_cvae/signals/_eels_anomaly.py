@@ -1,47 +1,31 @@
 """The signal classes."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, fields, replace
-from functools import partial
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 from hyperspy.defaults_parser import preferences
 from threadpoolctl import threadpool_limits
 
-from hyperspy_cvae._version import __version__
-from hyperspy_cvae.blocks import Cube, computing, in_blocks, in_memory, to_map
+from hyperspy_cvae.blocks import computing, in_blocks, in_memory
 from hyperspy_cvae.detection import (
-    QUANTITIES,
     Score,
     Threshold,
-    anomalous,
-    as_good,
     check_score,
-    describe_regions,
-    energy_bin,
-    find_anomalies,
     fixed_threshold,
-    otsu_threshold,
-    score_spectra,
-    smallest_shift,
-    without_rare_bulk,
 )
 from hyperspy_cvae.networks import network_config
-from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, Mean, TileMedian
-from hyperspy_cvae.sampling import some_tiles
-from hyperspy_cvae.shards import binned, channels_of
+from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.signals._arrays import (
     counts,
     energy_axis,
     kept_channels,
     kept_pixels,
 )
+from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._maps import AnomalyMaps
-from hyperspy_cvae.signals._regions import RegionSpectra, region_spectra, region_table
 from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
@@ -300,125 +284,12 @@ class EELSAnomalySignal(EELSSpectrum):
                 )
         # The threads are dask's: those of a product of matrices would be in their way.
         with computing(self._lazy, _show(show_progressbar)), threadpool_limits(1, "blas"):
-            return self._judged(signal_range, channels, pixels, model or n_components, score, limit)
-
-    def _judged(
-        self,
-        signal_range: Range | None,
-        channels: np.ndarray,
-        pixels: np.ndarray,
-        model: CVAE | int,
-        score: Score,
-        threshold: Literal["auto", "otsu"] | Threshold,
-    ) -> AnomalyMaps:
-        """Judge by a 3D-CVAE, or by so many principal components."""
-        axis = energy_axis(self)
-        cube, judged, alive = counts(self)
-        judged &= pixels
-        by_network = isinstance(model, CVAE)
-        if isinstance(model, CVAE):
-            reconstruct = partial(model.reconstruct, axis=axis)
-            provenance: dict[str, Any] = {"method": "3D-CVAE", "configuration": _plain(model)}
-        else:
-            reconstruct = partial(_by_pca, n_components=model, use=judged, channels=alive)
-            provenance = {"method": f"PCA with {model} components"}
-        spectra = reconstruct(cube)
-        if by_network:
-            channels &= _learnt(spectra, channels, axis)
-        channels &= alive
-        if channels.sum() < _FEWEST_COMPARED:
-            raise ValueError(
-                f"signal_range {signal_range} leaves {channels.sum()} channels to compare, but at "
-                f"least {_FEWEST_COMPARED} are needed: widen it."
-            )
-        measured, expected = channels_of(cube, channels), channels_of(spectra, channels)
-        # Vacuum without an electron says nothing.
-        judged &= to_map(lambda block: block.any(-1), measured, dtype=bool)
-        if by_network and judged.any():
-            _warn_if_simpler(measured, expected, axis.dispersion_ev, judged)
-        wanted: tuple[Score, ...] = ("pcc", score)
-        scores = {
-            each: score_spectra(measured, expected, each, axis.dispersion_ev, judged)
-            for each in dict.fromkeys(wanted)
-        }
-        if threshold == "auto":
-            mask, found = find_anomalies(scores[score], score)
-            mask, found = without_rare_bulk(mask, found, cube, expected, channels, judged)
-            if found.unimodal and np.isfinite(found.value):
-                found = _with_limit(found, cube, reconstruct, channels, score, axis, judged)
-        else:
-            found = otsu_threshold(scores[score]) if threshold == "otsu" else threshold
-            mask = anomalous(scores[score], found)
-        if found is threshold and mask.sum() > np.isfinite(scores[score]).sum() / 2:
-            warnings.warn(
-                f"threshold {found.value:g} lies above the median {QUANTITIES[score]}, "
-                f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
-                "look at the histogram, found.plot(), and choose a lower one.",
-                stacklevel=3,
-            )
-        regions = describe_regions(
-            mask, scores[score], score, measured, expected, axis.dispersion_ev, judged
-        )
-        energies = axis.values[channels]
-        return self._maps(
-            scores,
-            mask,
-            cube,
-            found,
-            (float(energies[0]), float(energies[-1])),
-            axis.units,
-            provenance,
-            region_table(regions, self, energies),
-            region_spectra(regions, self, cube, spectra, channels),
-        )
-
-    def _maps(
-        self,
-        scores: dict[Score, np.ndarray],
-        mask: np.ndarray,
-        cube: Cube,
-        threshold: Threshold,
-        signal_range: Range,
-        units: str,
-        provenance: dict[str, Any],
-        regions: pd.DataFrame,
-        spectra: RegionSpectra,
-    ) -> AnomalyMaps:
-        *_, score = scores
-        provenance = {
-            **provenance,
-            "score": score,
-            "version": __version__,
-            "signal_range": list(signal_range),
-            "units": units,
-            "threshold": asdict(threshold),
-        }
-        title = self.metadata.get_item("General.title", "")
-        maps = {}
-        for name, quantity, data in (
-            *((QUANTITIES[each], QUANTITIES[each], data) for each, data in scores.items()),
-            ("Anomalies", "Anomalous", mask),
-            ("Sum", self.metadata.get_item("Signal.quantity", "Counts"), to_map(_sum, cube)),
-        ):
-            shape = self.axes_manager.navigation_shape[::-1]
-            signal = self._get_navigation_signal(data=data.reshape(shape))
-            signal.metadata.General.title = f"{name} of {title}" if title else name
-            signal.metadata.Signal.quantity = quantity
-            signal.metadata.set_item("CVAE", _nodes(provenance))
-            maps[name] = signal
-        maps["Sum"].metadata.General.title = title
-        return AnomalyMaps(
-            maps["PCC"],
-            maps[QUANTITIES[score]],
-            maps["Anomalies"],
-            maps["Sum"],
-            regions,
-            *spectra,
-            threshold,
-            signal_range,
-            units,
-            provenance,
-        )
+            if model is None:
+                comparison = Comparison.with_pca(self, n_components, pixels)
+            else:
+                comparison = Comparison.with_network(self, model, pixels)
+                comparison.warn_if_simpler(channels)
+            return comparison.judge(channels, score, limit)
 
     def _trained_cvae(self) -> CVAE | None:
         """Return the model kept with this signal, if there is one."""
@@ -440,90 +311,3 @@ def _fixed(threshold: object) -> Threshold:
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
         raise ValueError(f"threshold is {threshold!r}: use 'auto', 'otsu', or a limit such as 0.8.")
     return fixed_threshold(float(threshold))
-
-
-def _sum(block: np.ndarray) -> np.ndarray:
-    return np.asarray(block.sum(-1, dtype=float))
-
-
-def _by_pca(cube: Cube, *, n_components: int, use: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    cube = in_memory(cube)
-    spectra = np.full(cube.shape, np.nan, np.float32)
-    learnt = cube[..., channels]
-    spectra[..., channels] = PCA(n_components).fit(learnt, use).reconstruct(learnt)
-    return spectra
-
-
-def _with_limit(
-    threshold: Threshold,
-    cube: Cube,
-    reconstruct: Callable[[Cube], Cube],
-    channels: np.ndarray,
-    score: Score,
-    axis: Any,
-    judged: np.ndarray,
-) -> Threshold:
-    """Return a threshold that found nothing, with what it would have found in its reason."""
-    width, shift = smallest_shift(
-        cube, reconstruct, channels, score, axis.dispersion_ev, judged, threshold.value
-    )
-    where = f"shifted by {shift:.3g} eV within the signal range, in a disc {width} pixels wide"
-    if np.isfinite(shift):
-        seen = f"Spectra {where}, would have been found."
-    else:
-        seen = f"No shift of all structure would have been found in a disc {width} pixels wide."
-    return replace(threshold, reason=f"{threshold.reason} {seen}")
-
-
-def _warn_if_simpler(measured: Cube, expected: Cube, dispersion: float, judged: np.ndarray) -> None:
-    width = energy_bin(dispersion, measured.shape[2])
-    tiles = some_tiles(judged.shape, _TILE, _ENOUGH_TILES)
-    found, bulk = (
-        binned(np.concatenate([in_memory(each[tile]) for tile in tiles]), width)
-        for each in (measured, expected)
-    )
-    used = np.concatenate([judged[tile] for tile in tiles])
-    if not used.any():
-        return
-    simpler = {
-        "the mean spectrum": Mean().fit(found, used).reconstruct(found),
-        f"the median spectrum of {_TILE} x {_TILE} pixels": TileMedian(_TILE)
-        .fit(found, used)
-        .reconstruct(found),
-    }
-    if names := as_good(found, bulk, simpler, width * dispersion, used):
-        verb = "explains" if len(names) == 1 else "explain"
-        warnings.warn(
-            f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. Either "
-            "its bulk hardly varies, so that anomalies are found as well without a network; or the "
-            "network was not trained long enough, and more epochs will help.",
-            stacklevel=4,
-        )
-
-
-def _learnt(spectra: Cube, channels: np.ndarray, axis: Any) -> np.ndarray:
-    """Tell which channels were reconstructed; those asked for must mostly be among them."""
-    learnt = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
-    if not (learnt & channels).any():
-        energies = axis.values[channels]
-        raise ValueError(
-            f"signal_range ({energies[0]:g}, {energies[-1]:g}) {axis.units} lies outside what the "
-            "model has learnt: choose another range, or train a model on this one."
-        )
-    return learnt
-
-
-def _plain(model: CVAE) -> dict[str, Any]:
-    return {**model.describe(), "training": asdict(model.config.training)}
-
-
-def _nodes(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Return provenance as HyperSpy's metadata names things: nodes capitalised, no spaces."""
-    nodes: dict[str, Any] = {}
-    for key, value in provenance.items():
-        name = key.replace(" ", "_")
-        if isinstance(value, dict):
-            nodes[name.capitalize()] = _nodes(value)
-        else:
-            nodes[name] = value
-    return nodes

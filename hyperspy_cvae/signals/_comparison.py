@@ -1,0 +1,277 @@
+"""A spectrum image beside its bulk, and what is judged by that."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperspy_cvae._version import __version__
+from hyperspy_cvae.blocks import Cube, in_memory, to_map
+from hyperspy_cvae.detection import (
+    QUANTITIES,
+    Score,
+    Threshold,
+    anomalous,
+    as_good,
+    describe_regions,
+    energy_bin,
+    find_anomalies,
+    otsu_threshold,
+    score_spectra,
+    smallest_shift,
+    without_rare_bulk,
+)
+from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, TileMedian
+from hyperspy_cvae.sampling import some_tiles
+from hyperspy_cvae.shards import binned, channels_of
+from hyperspy_cvae.signals._arrays import counts, energy_axis
+from hyperspy_cvae.signals._maps import AnomalyMaps
+from hyperspy_cvae.signals._regions import region_spectra, region_table
+
+if TYPE_CHECKING:
+    from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
+
+_FEWEST_COMPARED = 8
+_TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A spectrum image beside its bulk, from which anomalies are told as often as one likes.
+
+    Parameters
+    ----------
+    signal
+        The spectrum image.
+    cube
+        Its counts ``(rows, columns, energy)``.
+    spectra
+        What they would be if all were bulk, of the same shape; NaN in channels that were not
+        learnt.
+    judged
+        Pixels to judge, boolean ``(rows, columns)``.
+    learnt
+        Channels that can be compared, boolean ``(energy,)``.
+    axis
+        The energy axis.
+    reconstruct
+        Makes such spectra of another cube.
+    provenance
+        What made them.
+    """
+
+    signal: "EELSAnomalySignal"
+    cube: Cube
+    spectra: Cube
+    judged: NDArray[np.bool_]
+    learnt: NDArray[np.bool_]
+    axis: EnergyAxis
+    reconstruct: Callable[[Cube], Cube]
+    provenance: dict[str, Any]
+
+    @classmethod
+    def with_network(
+        cls, signal: "EELSAnomalySignal", model: CVAE, pixels: NDArray[np.bool_]
+    ) -> "Comparison":
+        """Compare with what a trained 3D-CVAE makes of the spectrum image."""
+        axis = energy_axis(signal)
+        cube, judged, alive = counts(signal)
+        reconstruct = partial(model.reconstruct, axis=axis)
+        spectra = reconstruct(cube)
+        learnt = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
+        settings = {**model.describe(), "training": asdict(model.config.training)}
+        provenance = {"method": "3D-CVAE", "configuration": settings}
+        return cls(
+            signal, cube, spectra, judged & pixels, learnt & alive, axis, reconstruct, provenance
+        )
+
+    @classmethod
+    def with_pca(
+        cls, signal: "EELSAnomalySignal", n_components: int, pixels: NDArray[np.bool_]
+    ) -> "Comparison":
+        """Compare with the first components of HyperSpy's ``decomposition()``."""
+        cube, judged, alive = counts(signal)
+        judged &= pixels
+        reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
+        provenance = {"method": f"PCA with {n_components} components"}
+        axis = energy_axis(signal)
+        return cls(signal, cube, reconstruct(cube), judged, alive, axis, reconstruct, provenance)
+
+    def warn_if_simpler(self, channels: NDArray[np.bool_]) -> None:
+        """Warn if the mean spectrum, or the median of a tile, explains as much in some channels."""
+        measured, expected, judged = self._compared(self._comparable(channels))
+        tiles = some_tiles(judged.shape, _TILE, _ENOUGH_TILES)
+        width = energy_bin(self.axis.dispersion_ev, measured.shape[2])
+        found, bulk = (
+            binned(np.concatenate([in_memory(each[tile]) for tile in tiles]), width)
+            for each in (measured, expected)
+        )
+        used = np.concatenate([judged[tile] for tile in tiles])
+        if not used.any():
+            return
+        simpler = {
+            "the mean spectrum": Mean().fit(found, used).reconstruct(found),
+            f"the median spectrum of {_TILE} x {_TILE} pixels": TileMedian(_TILE)
+            .fit(found, used)
+            .reconstruct(found),
+        }
+        if names := as_good(found, bulk, simpler, width * self.axis.dispersion_ev, used):
+            verb = "explains" if len(names) == 1 else "explain"
+            warnings.warn(
+                f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. "
+                "Either its bulk hardly varies, so that anomalies are found as well without a "
+                "network; or the network was not trained long enough, and more epochs will help.",
+                stacklevel=3,
+            )
+
+    def judge(
+        self,
+        channels: NDArray[np.bool_],
+        score: Score,
+        threshold: Literal["auto", "otsu"] | Threshold,
+    ) -> AnomalyMaps:
+        """Return what is found by a score in some channels."""
+        channels = self._comparable(channels)
+        measured, expected, judged = self._compared(channels)
+        dispersion = self.axis.dispersion_ev
+        wanted: tuple[Score, ...] = ("pcc", score)
+        scores = {
+            each: score_spectra(measured, expected, each, dispersion, judged)
+            for each in dict.fromkeys(wanted)
+        }
+        if threshold == "auto":
+            mask, found = find_anomalies(scores[score], score)
+            mask, found = without_rare_bulk(mask, found, self.cube, expected, channels, judged)
+            if found.unimodal and np.isfinite(found.value):
+                found = self._with_limit(found, channels, score, judged)
+        else:
+            found = otsu_threshold(scores[score]) if threshold == "otsu" else threshold
+            mask = anomalous(scores[score], found)
+        if found is threshold and mask.sum() > np.isfinite(scores[score]).sum() / 2:
+            warnings.warn(
+                f"threshold {found.value:g} lies above the median {QUANTITIES[score]}, "
+                f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
+                "look at the histogram, found.plot(), and choose a lower one.",
+                stacklevel=3,
+            )
+        regions = describe_regions(
+            mask, scores[score], score, measured, expected, dispersion, judged
+        )
+        energies = self.axis.values[channels]
+        signal_range = float(energies[0]), float(energies[-1])
+        provenance = {
+            **self.provenance,
+            "score": score,
+            "version": __version__,
+            "signal_range": list(signal_range),
+            "units": self.axis.units,
+            "threshold": asdict(found),
+        }
+        maps = {each: self._map(QUANTITIES[each], scores[each], provenance) for each in scores}
+        image = self._map("", to_map(_sum, self.cube), provenance)
+        image.metadata.Signal.quantity = self.signal.metadata.get_item("Signal.quantity", "Counts")
+        mask_map = self._map("Anomalies", mask, provenance)
+        mask_map.metadata.Signal.quantity = "Anomalous"
+        return AnomalyMaps(
+            maps["pcc"],
+            maps[score],
+            mask_map,
+            image,
+            region_table(regions, self.signal, energies),
+            *region_spectra(regions, self.signal, self.cube, self.spectra, channels),
+            found,
+            signal_range,
+            self.axis.units,
+            provenance,
+        )
+
+    def _comparable(self, channels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return those of the channels that were learnt, which must not be too few."""
+        energies = self.axis.values[channels]
+        asked = f"signal_range ({energies[0]:g}, {energies[-1]:g}) {self.axis.units}"
+        channels = channels & self.learnt
+        if not channels.any():
+            raise ValueError(
+                f"{asked} lies outside what the model has learnt: choose another range, or train a "
+                "model on this one."
+            )
+        if channels.sum() < _FEWEST_COMPARED:
+            raise ValueError(
+                f"{asked} leaves {channels.sum()} channels to compare, but at least "
+                f"{_FEWEST_COMPARED} are needed: widen it."
+            )
+        return channels
+
+    def _compared(self, channels: NDArray[np.bool_]) -> tuple[Cube, Cube, NDArray[np.bool_]]:
+        """Return what was measured and what is expected in some channels, and where to judge."""
+        measured, expected = channels_of(self.cube, channels), channels_of(self.spectra, channels)
+        # Vacuum without an electron says nothing.
+        return measured, expected, self.judged & to_map(_any, measured, dtype=bool)
+
+    def _with_limit(
+        self,
+        threshold: Threshold,
+        channels: NDArray[np.bool_],
+        score: Score,
+        judged: NDArray[np.bool_],
+    ) -> Threshold:
+        """Return a threshold that found nothing, with what it would have found in its reason."""
+        width, shift = smallest_shift(
+            self.cube,
+            self.reconstruct,
+            channels,
+            score,
+            self.axis.dispersion_ev,
+            judged,
+            threshold.value,
+        )
+        where = f"shifted by {shift:.3g} eV within the signal range, in a disc {width} pixels wide"
+        if np.isfinite(shift):
+            seen = f"Spectra {where}, would have been found."
+        else:
+            seen = f"No shift of all structure would have been found in a disc {width} pixels wide."
+        return replace(threshold, reason=f"{threshold.reason} {seen}")
+
+    def _map(self, name: str, data: NDArray[Any], provenance: dict[str, Any]) -> Any:
+        """Return a map as a signal on the axes of the scan."""
+        shape = self.signal.axes_manager.navigation_shape[::-1]
+        made = self.signal._get_navigation_signal(data=data.reshape(shape))
+        title = self.signal.metadata.get_item("General.title", "")
+        made.metadata.General.title = " of ".join(part for part in (name, title) if part)
+        made.metadata.Signal.quantity = name
+        made.metadata.set_item("CVAE", _nodes(provenance))
+        return made
+
+
+def _any(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(block.any(-1))
+
+
+def _sum(block: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(block.sum(-1, dtype=float))
+
+
+def _by_pca(
+    cube: Cube, *, n_components: int, use: NDArray[np.bool_], channels: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    cube = in_memory(cube)
+    spectra = np.full(cube.shape, np.nan, np.float32)
+    learnt = cube[..., channels]
+    spectra[..., channels] = PCA(n_components).fit(learnt, use).reconstruct(learnt)
+    return spectra
+
+
+def _nodes(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return provenance as HyperSpy's metadata names things: nodes capitalised, no spaces."""
+    nodes: dict[str, Any] = {}
+    for key, value in provenance.items():
+        name = key.replace(" ", "_")
+        if isinstance(value, dict):
+            nodes[name.capitalize()] = _nodes(value)
+        else:
+            nodes[name] = value
+    return nodes
