@@ -54,8 +54,8 @@ class Comparison:
         learnt.
     judged
         Pixels to judge, boolean ``(rows, columns)``.
-    learnt
-        Channels that can be compared, boolean ``(energy,)``.
+    channels
+        Channels that may be compared, boolean ``(energy,)``.
     axis
         The energy axis.
     reconstruct
@@ -68,16 +68,20 @@ class Comparison:
     cube: Cube
     spectra: Cube
     judged: NDArray[np.bool_]
-    learnt: NDArray[np.bool_]
+    channels: NDArray[np.bool_]
     axis: EnergyAxis
     reconstruct: Callable[[Cube], Cube]
     provenance: dict[str, Any]
 
     @classmethod
     def with_network(
-        cls, signal: "EELSAnomalySignal", model: CVAE, pixels: NDArray[np.bool_]
+        cls,
+        signal: "EELSAnomalySignal",
+        model: CVAE,
+        pixels: NDArray[np.bool_],
+        channels: NDArray[np.bool_],
     ) -> "Comparison":
-        """Compare with what a trained 3D-CVAE makes of the spectrum image."""
+        """Compare some pixels and channels with what a trained 3D-CVAE makes of them."""
         axis = energy_axis(signal)
         cube, judged, alive = counts(signal)
         reconstruct = partial(model.reconstruct, axis=axis)
@@ -86,12 +90,23 @@ class Comparison:
         settings = {**model.describe(), "training": asdict(model.config.training)}
         provenance = {"method": "3D-CVAE", "configuration": settings}
         return cls(
-            signal, cube, spectra, judged & pixels, learnt & alive, axis, reconstruct, provenance
+            signal,
+            cube,
+            spectra,
+            judged & pixels,
+            channels & learnt & alive,
+            axis,
+            reconstruct,
+            provenance,
         )
 
     @classmethod
     def with_pca(
-        cls, signal: "EELSAnomalySignal", n_components: int, pixels: NDArray[np.bool_]
+        cls,
+        signal: "EELSAnomalySignal",
+        n_components: int,
+        pixels: NDArray[np.bool_],
+        channels: NDArray[np.bool_],
     ) -> "Comparison":
         """Compare with the first components of HyperSpy's ``decomposition()``."""
         cube, judged, alive = counts(signal)
@@ -99,11 +114,13 @@ class Comparison:
         reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
         provenance = {"method": f"PCA with {n_components} components"}
         axis = energy_axis(signal)
-        return cls(signal, cube, reconstruct(cube), judged, alive, axis, reconstruct, provenance)
+        spectra = reconstruct(cube)
+        channels = channels & alive
+        return cls(signal, cube, spectra, judged, channels, axis, reconstruct, provenance)
 
-    def warn_if_simpler(self, channels: NDArray[np.bool_]) -> None:
-        """Warn if the mean spectrum, or the median of a tile, explains as much in some channels."""
-        measured, expected, judged = self._compared(self._comparable(channels))
+    def warn_if_simpler(self, signal_range: tuple[float, float] | None) -> None:
+        """Warn if the mean spectrum, or the median of a tile, explains as much in some range."""
+        measured, expected, judged = self._compared(self._channels(signal_range))
         tiles = some_tiles(judged.shape, _TILE, _ENOUGH_TILES)
         width = energy_bin(self.axis.dispersion_ev, measured.shape[2])
         found, bulk = (
@@ -130,12 +147,12 @@ class Comparison:
 
     def judge(
         self,
-        channels: NDArray[np.bool_],
+        signal_range: tuple[float, float] | None,
         score: Score,
         threshold: Literal["auto", "otsu"] | Threshold,
     ) -> AnomalyMaps:
-        """Return what is found by a score in some channels."""
-        channels = self._comparable(channels)
+        """Return what is found by a score between two energies."""
+        channels = self._channels(signal_range)
         measured, expected, judged = self._compared(channels)
         dispersion = self.axis.dispersion_ev
         wanted: tuple[Score, ...] = ("pcc", score)
@@ -162,12 +179,12 @@ class Comparison:
             mask, scores[score], score, measured, expected, dispersion, judged
         )
         energies = self.axis.values[channels]
-        signal_range = float(energies[0]), float(energies[-1])
+        compared = float(energies[0]), float(energies[-1])
         provenance = {
             **self.provenance,
             "score": score,
             "version": __version__,
-            "signal_range": list(signal_range),
+            "signal_range": list(compared),
             "units": self.axis.units,
             "threshold": asdict(found),
         }
@@ -184,16 +201,17 @@ class Comparison:
             region_table(regions, self.signal, energies),
             *region_spectra(regions, self.signal, self.cube, self.spectra, channels),
             found,
-            signal_range,
+            compared,
             self.axis.units,
             provenance,
         )
 
-    def _comparable(self, channels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return those of the channels that were learnt, which must not be too few."""
-        energies = self.axis.values[channels]
+    def _channels(self, signal_range: tuple[float, float] | None) -> NDArray[np.bool_]:
+        """Return the channels between two energies that may be compared, if they are enough."""
+        inside = self.axis.channels(signal_range)
+        energies = self.axis.values[inside]
         asked = f"signal_range ({energies[0]:g}, {energies[-1]:g}) {self.axis.units}"
-        channels = channels & self.learnt
+        channels: NDArray[np.bool_] = inside & self.channels
         if not channels.any():
             raise ValueError(
                 f"{asked} lies outside what the model has learnt: choose another range, or train a "

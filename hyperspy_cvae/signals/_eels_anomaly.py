@@ -29,8 +29,6 @@ from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
-_FEWEST_COMPARED = 8
-_TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
 
 Range = tuple[float, float]
 
@@ -269,8 +267,11 @@ class EELSAnomalySignal(EELSSpectrum):
             raise ValueError("model was given with method='pca', which trains none: leave it out.")
         check_score(score)
         limit = threshold if threshold in ("auto", "otsu") else _fixed(threshold)
-        channels = kept_channels(self, signal_mask, signal_range)
-        pixels = kept_pixels(self, navigation_mask)
+        kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
+        channels, pixels = (
+            kept_channels(self, signal_mask, None),
+            kept_pixels(self, navigation_mask),
+        )
         if method == "cvae":
             model = model or self._trained_cvae()
             if model is None:
@@ -285,11 +286,11 @@ class EELSAnomalySignal(EELSSpectrum):
         # The threads are dask's: those of a product of matrices would be in their way.
         with computing(self._lazy, _show(show_progressbar)), threadpool_limits(1, "blas"):
             if model is None:
-                comparison = Comparison.with_pca(self, n_components, pixels)
+                comparison = Comparison.with_pca(self, n_components, pixels, channels)
             else:
-                comparison = Comparison.with_network(self, model, pixels)
-                comparison.warn_if_simpler(channels)
-            return comparison.judge(channels, score, limit)
+                comparison = Comparison.with_network(self, model, pixels, channels)
+                comparison.warn_if_simpler(signal_range)
+            return comparison.judge(signal_range, score, limit)
 
     def _trained_cvae(self) -> CVAE | None:
         """Return the model kept with this signal, if there is one."""
