@@ -7,7 +7,7 @@ from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
-from hyperspy_cvae.detection._regions import Region, describe_regions
+from hyperspy_cvae.detection._regions import Region, ResidualScale, describe_regions, without_small
 from hyperspy_cvae.detection._scores import (
     QUANTITIES,
     Score,
@@ -26,6 +26,7 @@ __all__ = [
     "QUANTITIES",
     "Noise",
     "Region",
+    "ResidualScale",
     "Score",
     "Threshold",
     "anomalous",
@@ -43,4 +44,5 @@ __all__ = [
     "smallest_shift",
     "with_local_misfit",
     "without_rare_bulk",
+    "without_small",
 ]

@@ -10,6 +10,7 @@ from scipy.signal import find_peaks
 from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
+from hyperspy_cvae.detection._noise import Noise
 from hyperspy_cvae.detection._scores import Score, energy_width
 from hyperspy_cvae.sampling import some_of
 
@@ -54,6 +55,104 @@ class Region:
     error: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class ResidualScale:
+    """What residuals of the bulk are like, to compare the mean of some pixels with.
+
+    Residuals in units of the noise have a standard deviation in each channel, told by pixels that
+    are no anomalies. So nothing is assumed of the noise, nor of its correlation between channels.
+
+    Attributes
+    ----------
+    noise
+        The noise.
+    width
+        Channels over which residuals are smoothed: 1.5 eV.
+    deviation
+        Standard deviation of residuals in units of the noise, ``(energy,)``; NaN if fewer than 20
+        pixels tell it.
+    smooth_deviation
+        The same of smoothed residuals.
+
+    Examples
+    --------
+    >>> expected = np.full((40, 40, 30), 100, np.float32)
+    >>> measured = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    >>> everywhere, nowhere = np.ones((40, 40), bool), np.zeros((40, 40), bool)
+    >>> scale = ResidualScale.of(measured, expected, 0.5, everywhere, nowhere)
+    >>> round(float(scale.error(expected[0, :25]).mean()), 1)  # sqrt(100 / 25)
+    2.0
+    """
+
+    noise: Noise
+    width: float
+    deviation: NDArray[np.float64]
+    smooth_deviation: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        measured: Cube,
+        expected: Cube,
+        dispersion: float,
+        judged: NDArray[np.bool_],
+        mask: NDArray[np.bool_],
+    ) -> "ResidualScale":
+        """Tell it by pixels outside a mask, or 4000 of them.
+
+        Parameters
+        ----------
+        measured
+            Counts in the energies compared, ``(rows, columns, energy)``, finite.
+        expected
+            Their reconstruction, of the same shape.
+        dispersion
+            Energy per channel in eV.
+        judged
+            Pixels that were judged, ``(rows, columns)``.
+        mask
+            Anomalous pixels, of the same shape.
+        """
+        width = energy_width(dispersion, measured.shape[2])
+        noise = fitted_noise(*some_spectra(judged, measured, expected))
+        some = some_of(judged & ~mask, _ENOUGH_OUTSIDE)
+        residual = whitened(spectra_at(measured, some), spectra_at(expected, some), noise)
+        known = len(residual) >= _FEWEST_OUTSIDE
+        deviations = (
+            each.std(0) + _TINY if known else np.full(each.shape[1], np.nan)
+            for each in (residual, gaussian_filter1d(residual, width, axis=1))
+        )
+        return cls(noise, width, *deviations)
+
+    def error(self, expected: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the standard error of the mean of pixels ``(pixels, energy)``, in counts."""
+        variance = self.noise.variance(expected).mean(0)
+        error: NDArray[np.float64] = np.sqrt(variance / len(expected)) * self.deviation
+        return error
+
+    def sigmas(
+        self, measured: NDArray[np.floating], expected: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return the smoothed mean residual of pixels ``(pixels, energy)`` in standard errors."""
+        residual = gaussian_filter1d(whitened(measured, expected, self.noise).mean(0), self.width)
+        return np.nan_to_num(residual / self.smooth_deviation * np.sqrt(len(measured)))
+
+
+def without_small(mask: NDArray[np.bool_], fewest: int) -> NDArray[np.bool_]:
+    """Leave out of a mask the regions of fewer pixels; diagonal neighbours are in one region.
+
+    Examples
+    --------
+    >>> int(without_small(np.eye(5, 7, dtype=bool), 5).sum())
+    5
+    >>> int(without_small(np.eye(5, 7, dtype=bool), 6).sum())
+    0
+    """
+    labels, _ = label(mask, np.ones((3, 3)))
+    kept: NDArray[np.bool_] = mask & (np.bincount(labels.ravel()) >= fewest)[labels]
+    return kept
+
+
 def describe_regions(
     mask: NDArray[np.bool_],
     scores: NDArray[np.float64],
@@ -65,10 +164,9 @@ def describe_regions(
 ) -> list[Region]:
     r"""Describe the connected regions of a mask, the lowest score first.
 
-    Residuals in units of the noise are averaged over a region, as they are and smoothed over
-    1.5 eV. Their standard error is told by the pixels outside, or 4000 of them: the standard
-    deviation of each channel over them, by :math:`\sqrt{N}` for a region of :math:`N` pixels. So
-    nothing is assumed of the noise, nor of its correlation between channels.
+    Residuals are averaged over a region, as they are and smoothed over 1.5 eV. Their standard error
+    is what pixels outside deviate by, over :math:`\sqrt{N}` for a region of :math:`N` pixels: see
+    :class:`ResidualScale`.
 
     Parameters
     ----------
@@ -105,35 +203,25 @@ def describe_regions(
     labels, count = label(mask, np.ones((3, 3)))
     if not count:
         return []
-    width = energy_width(dispersion, measured.shape[2])
-    outside = some_of(judged & ~mask, _ENOUGH_OUTSIDE)
-    noise = fitted_noise(*some_spectra(judged, measured, expected))
-    residual = whitened(spectra_at(measured, outside), spectra_at(expected, outside), noise)
-    known = len(residual) >= _FEWEST_OUTSIDE
-    usual, usual_smooth = (
-        each.std(0) + _TINY if known else np.full(each.shape[1], np.nan)
-        for each in (residual, gaussian_filter1d(residual, width, axis=1))
-    )
+    scale = ResidualScale.of(measured, expected, dispersion, judged, mask)
     p_values = bulk_p_values(scores, score)
     if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
         p_values[...] = np.nan
     found = []
     for number in range(1, count + 1):
         pixels = labels == number
-        root = np.sqrt(np.count_nonzero(pixels))
         found_counts, found_bulk = (spectra_at(each, pixels) for each in (measured, expected))
-        residual = whitened(found_counts, found_bulk, noise).mean(0)
-        sigmas = np.nan_to_num(gaussian_filter1d(residual, width) / usual_smooth * root)
+        sigmas = scale.sigmas(found_counts, found_bulk)
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
             height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),
-            distance=max(1, round(2 * width)),
+            distance=max(1, round(2 * scale.width)),
         )
         channels = sorted(peaks - 1, key=lambda channel: -abs(sigmas[channel]))[:_MOST_ENERGIES]
         counts, bulk_counts = found_counts.mean(0), found_bulk.mean(0)
         bulk_counts = bulk_counts * counts.sum() / max(bulk_counts.sum(), _TINY)
-        change = gaussian_filter1d(counts, width) / np.maximum(
-            gaussian_filter1d(bulk_counts, width), _TINY
+        change = gaussian_filter1d(counts, scale.width) / np.maximum(
+            gaussian_filter1d(bulk_counts, scale.width), _TINY
         )
         found.append(
             Region(
@@ -143,7 +231,7 @@ def describe_regions(
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
-                error=np.sqrt(noise.variance(found_bulk).mean(0)) * usual / root,
+                error=scale.error(found_bulk),
             )
         )
     return sorted(found, key=lambda region: region.score)
