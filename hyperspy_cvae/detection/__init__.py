@@ -1,6 +1,6 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
-from hyperspy_cvae.detection._automatic import bulk_p_values, find_anomalies
+from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._local import with_local_misfit
@@ -16,14 +16,17 @@ from hyperspy_cvae.detection._scores import (
     score_spectra,
 )
 from hyperspy_cvae.detection._threshold import (
+    Limit,
     Threshold,
     anomalous,
+    as_limit,
     fixed_threshold,
     otsu_threshold,
 )
 
 __all__ = [
     "QUANTITIES",
+    "Limit",
     "Noise",
     "Region",
     "ResidualScale",
@@ -31,6 +34,8 @@ __all__ = [
     "Threshold",
     "anomalous",
     "as_good",
+    "as_limit",
+    "bulk_histogram",
     "bulk_p_values",
     "check_score",
     "describe_regions",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label, maximum_filter, minimum_filter
 from scipy.stats import f as f_distribution
-from scipy.stats import false_discovery_control, median_abs_deviation
+from scipy.stats import false_discovery_control, median_abs_deviation, norm
 
 from hyperspy_cvae.detection._scores import Score, check_score
 from hyperspy_cvae.detection._threshold import Threshold, anomalous, otsu_threshold
@@ -157,6 +157,42 @@ def bulk_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.floa
         if bulk := _Bulk.of(depth[minima]):
             p_values[finite] = np.minimum(minima.sum() * bulk.p_values(depth[finite]), 1)
     return p_values
+
+
+def bulk_histogram(
+    scores: NDArray[np.floating], score: Score, edges: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return how many scores of the bulk are expected in the bins of a histogram.
+
+    In the terms of :func:`find_anomalies` depths of the bulk are nearly normal numbers: as many are
+    expected in a bin as of all scores if they had the median and the robust standard deviation of
+    these.
+
+    Parameters
+    ----------
+    scores
+        Scores of any shape; those that are not finite are left out.
+    score
+        Which one it is.
+    edges
+        Of the bins, rising, ``(bins + 1,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(bins,)``; none if most scores are equal.
+
+    Examples
+    --------
+    >>> scores = np.random.default_rng(0).normal(size=1000)
+    >>> bulk_histogram(scores, "combined", np.array([-9.0, 0.0, 9.0])).round(-1)
+    array([510., 490.])
+    """
+    finite = np.asarray(scores, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size or not (scale := _DepthScale.of(finite, score)).deviation:
+        return np.zeros(len(edges) - 1)
+    return finite.size * np.diff(norm.sf(scale.depth(edges)))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Thresholds that part anomalous pixels from the bulk, and the case where none should."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,10 @@ class Threshold:
     p_value: float
     reason: str
     label: str
+
+
+Limit = Literal["auto", "otsu"] | Threshold
+"""What a threshold is asked for by: how it is to be found, or where it is."""
 
 
 def otsu_threshold(score: NDArray[np.floating], alpha: float = 0.05) -> Threshold:
@@ -170,6 +174,26 @@ def fixed_threshold(value: float) -> Threshold:
         raise ValueError(f"value is {value}, but a threshold is a finite number: give one.")
     reason = f"The threshold {value:.6g} was given."
     return Threshold(float(value), "fixed", False, np.nan, reason, f"threshold {value:.6g}")
+
+
+def as_limit(threshold: object) -> Limit:
+    """Return what was given for a threshold as what is judged by.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``"auto"``, ``"otsu"`` nor a finite number.
+
+    Examples
+    --------
+    >>> as_limit("auto"), as_limit(0.8).value
+    ('auto', 0.8)
+    """
+    if threshold == "auto" or threshold == "otsu":
+        return threshold  # type: ignore[return-value]
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
+        raise ValueError(f"threshold is {threshold!r}: use 'auto', 'otsu', or a limit such as 0.8.")
+    return fixed_threshold(float(threshold))
 
 
 def anomalous(score: NDArray[np.floating], threshold: Threshold) -> NDArray[np.bool_]:

@@ -1,6 +1,21 @@
-"""Figures of maps: plain arrays and their calibration in, a matplotlib Figure out."""
+"""Figures of maps and spectra: plain arrays and their calibration in, pictures out."""
 
 from hyperspy_cvae.plotting._comparison import plot_comparison
+from hyperspy_cvae.plotting._decision import HISTOGRAM_SPAN, ThresholdPictures
+from hyperspy_cvae.plotting._drawing import ANOMALOUS, MAP, colour_limits, outline
+from hyperspy_cvae.plotting._html import as_html
 from hyperspy_cvae.plotting._maps import plot_maps
+from hyperspy_cvae.plotting._spectra import SpectraPlot
 
-__all__ = ["plot_comparison", "plot_maps"]
+__all__ = [
+    "ANOMALOUS",
+    "HISTOGRAM_SPAN",
+    "MAP",
+    "SpectraPlot",
+    "ThresholdPictures",
+    "as_html",
+    "colour_limits",
+    "outline",
+    "plot_comparison",
+    "plot_maps",
+]

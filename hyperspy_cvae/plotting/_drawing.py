@@ -1,5 +1,6 @@
 """What the figures are drawn with: colours, maps, outlines, scale bars and histograms."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from hyperspy_cvae.detection import Threshold
 
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
+
+Expected = Callable[[FloatArray], FloatArray]
 
 MAP = "cividis"
 # Vermilion, grey and a light grey are told apart by all readers, on paper, and from cividis.
@@ -94,15 +97,23 @@ def draw_outline(
     width: float = 1.0,
 ) -> None:
     """Draw the borders between the pixels inside and outside the mask."""
+    if segments := outline(mask, step):
+        lines = LineCollection(segments, colors=colour, linewidths=width, capstyle="round")
+        axes.add_collection(lines, autolim=False)
+
+
+def outline(mask: BoolArray, step: tuple[float, float]) -> list[FloatArray]:
+    """Return the borders between the pixels inside and outside a mask, two points ``(x, y)`` each.
+
+    The first pixel begins at 0.
+    """
     padded = np.pad(np.asarray(mask, bool), 1)
     rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])
     upright = [((c, r - 1), (c, r)) for r, c in zip(rows, columns, strict=True)]
     rows, columns = np.nonzero(padded[1:] != padded[:-1])
     level = [((c - 1, r), (c, r)) for r, c in zip(rows, columns, strict=True)]
-    if borders := upright + level:
-        segments = np.asarray(borders, float) * (step[1], step[0])
-        lines = LineCollection(list(segments), colors=colour, linewidths=width, capstyle="round")
-        axes.add_collection(lines, autolim=False)
+    borders = np.reshape(np.asarray(upright + level, float), (-1, 2, 2))
+    return list(borders * (step[1], step[0]))
 
 
 def add_colour_bar(
@@ -183,8 +194,12 @@ def draw_histogram(
     threshold: Threshold,
     quantity: str,
     bins: FloatArray | None = None,
+    bulk: Expected | None = None,
 ) -> None:
-    """Draw the distribution of all scores and, in front of it, of those that are special."""
+    """Draw the distribution of all scores and, in front of it, of those that are special.
+
+    ``bulk`` is drawn as a line: how many are expected between edges of bins.
+    """
     judged = np.isfinite(score)
     axes.set_xlabel(quantity)
     axes.set_ylabel("Pixels")
@@ -199,6 +214,10 @@ def draw_histogram(
     axes.hist(score[judged & special], bins=list(bins), color=ANOMALOUS)
     axes.set_yscale("log")
     top = np.histogram(score[judged], bins)[0].max()
+    if bulk is not None:
+        axes.stairs(bulk(bins), bins, color="black", lw=0.9, baseline=None, label="bulk, expected")
+        below_the_label = {"loc": "upper left", "bbox_to_anchor": (0, 0.93)}
+        axes.legend(**below_the_label, frameon=False, fontsize="small", handlelength=1.2)
     # Twice the range of the bars on the log axis, so that text has room above most of them.
     axes.set_ylim(0.7, 4.0 * max(top, 2))
     if np.isfinite(threshold.value):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
     BoolArray,
+    Expected,
     FloatArray,
     add_colour_bar,
     as_planes,
@@ -38,6 +39,7 @@ def plot_maps(
     units: str = "",
     title: str = "",
     signal_range_label: str = "",
+    bulk: Expected | None = None,
 ) -> Figure:
     """Draw what was found in one spectrum image: its image, the map of its scores, their histogram.
 
@@ -64,6 +66,9 @@ def plot_maps(
         Title of the figure.
     signal_range_label
         The energy range of the score, such as ``"690-730 eV"``.
+    bulk
+        Returns how many scores of bulk are expected between the edges of bins; see
+        :func:`hyperspy_cvae.detection.bulk_histogram`. Drawn over the histogram if given.
 
     Returns
     -------
@@ -106,7 +111,7 @@ def plot_maps(
         add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)
-    draw_histogram(axes[2], score, mask, threshold, quantity)
+    draw_histogram(axes[2], score, mask, threshold, quantity, bulk=bulk)
     axes[2].set_title(share_label(score, mask))
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)

@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,7 @@ from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import Cube, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
+    Limit,
     Score,
     Threshold,
     anomalous,
@@ -24,6 +26,7 @@ from hyperspy_cvae.detection import (
     score_spectra,
     smallest_shift,
     without_rare_bulk,
+    without_small,
 )
 from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, TileMedian
 from hyperspy_cvae.sampling import some_tiles
@@ -35,11 +38,15 @@ from hyperspy_cvae.signals._regions import region_spectra, region_table
 if TYPE_CHECKING:
     from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
 
+Range = tuple[float, float]
+
+T = TypeVar("T")
+
 _FEWEST_COMPARED = 8
 _TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """A spectrum image beside its bulk, from which anomalies are told as often as one likes.
 
@@ -62,6 +69,8 @@ class Comparison:
         Makes such spectra of another cube.
     provenance
         What made them.
+    notes
+        What else is to be said.
     """
 
     signal: "EELSAnomalySignal"
@@ -72,6 +81,8 @@ class Comparison:
     axis: EnergyAxis
     reconstruct: Callable[[Cube], Cube]
     provenance: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
 
     @classmethod
     def with_network(
@@ -118,9 +129,9 @@ class Comparison:
         channels = channels & alive
         return cls(signal, cube, spectra, judged, channels, axis, reconstruct, provenance)
 
-    def warn_if_simpler(self, signal_range: tuple[float, float] | None) -> None:
+    def warn_if_simpler(self, signal_range: Range | None) -> None:
         """Warn if the mean spectrum, or the median of a tile, explains as much in some range."""
-        measured, expected, judged = self._compared(self._channels(signal_range))
+        measured, expected, judged = self.compared(signal_range)
         tiles = some_tiles(judged.shape, _TILE, _ENOUGH_TILES)
         width = energy_bin(self.axis.dispersion_ev, measured.shape[2])
         found, bulk = (
@@ -138,47 +149,39 @@ class Comparison:
         }
         if names := as_good(found, bulk, simpler, width * self.axis.dispersion_ev, used):
             verb = "explains" if len(names) == 1 else "explain"
-            warnings.warn(
+            note = (
                 f"{' and '.join(names)} {verb} this spectrum image as well as the 3D-CVAE does. "
                 "Either its bulk hardly varies, so that anomalies are found as well without a "
-                "network; or the network was not trained long enough, and more epochs will help.",
-                stacklevel=3,
+                "network; or the network was not trained long enough, and more epochs will help."
             )
+            self.notes.append(note)
+            warnings.warn(note, stacklevel=3)
 
     def judge(
         self,
-        signal_range: tuple[float, float] | None,
+        signal_range: Range | None,
         score: Score,
-        threshold: Literal["auto", "otsu"] | Threshold,
+        limit: Limit,
+        smallest_region: int = 1,
+        by_hand: bool = False,
     ) -> AnomalyMaps:
-        """Return what is found by a score between two energies."""
+        """Return what is found between two energies, and what its regions are."""
         channels = self._channels(signal_range)
-        measured, expected, judged = self._compared(channels)
-        dispersion = self.axis.dispersion_ev
-        wanted: tuple[Score, ...] = ("pcc", score)
-        scores = {
-            each: score_spectra(measured, expected, each, dispersion, judged)
-            for each in dict.fromkeys(wanted)
-        }
-        if threshold == "auto":
-            mask, found = find_anomalies(scores[score], score)
-            mask, found = without_rare_bulk(mask, found, self.cube, expected, channels, judged)
-            if found.unimodal and np.isfinite(found.value):
-                found = self._with_limit(found, channels, score, judged)
-        else:
-            found = otsu_threshold(scores[score]) if threshold == "otsu" else threshold
-            mask = anomalous(scores[score], found)
-        if found is threshold and mask.sum() > np.isfinite(scores[score]).sum() / 2:
-            warnings.warn(
-                f"threshold {found.value:g} lies above the median {QUANTITIES[score]}, "
+        mask, threshold = self.found(signal_range, score, limit, smallest_region)
+        scores = {each: self.scores(signal_range, each) for each in dict.fromkeys(("pcc", score))}
+        notes = list(self.notes)
+        if threshold is limit and mask.sum() > np.isfinite(scores[score]).sum() / 2:
+            notes.append(
+                f"threshold {threshold.value:g} lies above the median {QUANTITIES[score]}, "
                 f"{np.nanmedian(scores[score]):.3g}, so that most pixels are called anomalous: "
-                "look at the histogram, found.plot(), and choose a lower one.",
-                stacklevel=3,
+                "look at the histogram, found.plot(), and choose a lower one."
             )
+            warnings.warn(notes[-1], stacklevel=3)
+        measured, expected, judged = self.compared(signal_range)
         regions = describe_regions(
-            mask, scores[score], score, measured, expected, dispersion, judged
+            mask, scores[score], score, measured, expected, self.axis.dispersion_ev, judged
         )
-        energies = self.axis.values[channels]
+        energies = self.energies(signal_range)
         compared = float(energies[0]), float(energies[-1])
         provenance = {
             **self.provenance,
@@ -186,7 +189,13 @@ class Comparison:
             "version": __version__,
             "signal_range": list(compared),
             "units": self.axis.units,
-            "threshold": asdict(found),
+            "threshold": asdict(threshold),
+            "decision": {
+                "threshold": limit.value if isinstance(limit, Threshold) else limit,
+                "smallest_region": smallest_region,
+                "by_hand": by_hand,
+            },
+            "notes": notes,
         }
         maps = {each: self._map(QUANTITIES[each], scores[each], provenance) for each in scores}
         image = self._map("", to_map(_sum, self.cube), provenance)
@@ -200,13 +209,76 @@ class Comparison:
             image,
             region_table(regions, self.signal, energies),
             *region_spectra(regions, self.signal, self.cube, self.spectra, channels),
-            found,
+            threshold,
             compared,
             self.axis.units,
             provenance,
+            self,
         )
 
-    def _channels(self, signal_range: tuple[float, float] | None) -> NDArray[np.bool_]:
+    def found(
+        self, signal_range: Range | None, score: Score, limit: Limit, smallest_region: int = 1
+    ) -> tuple[NDArray[np.bool_], Threshold]:
+        """Return which pixels are anomalous, in regions of so many pixels, and why."""
+        scores = self.scores(signal_range, score)
+        if limit == "auto":
+            mask, threshold = self._automatic(signal_range, score)
+        else:
+            threshold = otsu_threshold(scores) if limit == "otsu" else limit
+            mask = anomalous(scores, threshold)
+        return without_small(mask, smallest_region), threshold
+
+    def scores(self, signal_range: Range | None, score: Score) -> NDArray[np.float64]:
+        """Return the map of a score between two energies; it is made once."""
+
+        def made() -> NDArray[np.float64]:
+            measured, expected, judged = self.compared(signal_range)
+            return score_spectra(measured, expected, score, self.axis.dispersion_ev, judged)
+
+        return self._once("scores", signal_range, score, made)
+
+    def compared(self, signal_range: Range | None) -> tuple[Cube, Cube, NDArray[np.bool_]]:
+        """Return what was measured, what is expected between two energies, and where to judge."""
+        channels = self._channels(signal_range)
+        measured, expected = channels_of(self.cube, channels), channels_of(self.spectra, channels)
+        # Vacuum without an electron says nothing.
+        return measured, expected, self.judged & to_map(_any, measured, dtype=bool)
+
+    @property
+    def bulk(self) -> "EELSAnomalySignal":
+        """The spectrum image as its bulk would be; lazy if it is."""
+        return as_bulk(self.signal, self.spectra, self.provenance["method"])
+
+    def energies(self, signal_range: Range | None) -> NDArray[np.float64]:
+        """Return the energies that are compared in a range."""
+        return self.axis.values[self._channels(signal_range)]
+
+    def _automatic(
+        self, signal_range: Range | None, score: Score
+    ) -> tuple[NDArray[np.bool_], Threshold]:
+        def made() -> tuple[NDArray[np.bool_], Threshold]:
+            channels = self._channels(signal_range)
+            _, expected, judged = self.compared(signal_range)
+            mask, threshold = find_anomalies(self.scores(signal_range, score), score)
+            mask, threshold = without_rare_bulk(
+                mask, threshold, self.cube, expected, channels, judged
+            )
+            if threshold.unimodal and np.isfinite(threshold.value):
+                threshold = self._with_limit(threshold, channels, score, judged)
+            return mask, threshold
+
+        return self._once("automatic", signal_range, score, made)
+
+    def _once(
+        self, name: str, signal_range: Range | None, score: Score, made: Callable[[], T]
+    ) -> T:
+        """Return what is made of a range by a score, and make it if it was not yet."""
+        key = name, score, self._channels(signal_range).tobytes()
+        if key not in self._made:
+            self._made[key] = made()
+        return self._made[key]  # type: ignore[no-any-return]
+
+    def _channels(self, signal_range: Range | None) -> NDArray[np.bool_]:
         """Return the channels between two energies that may be compared, if they are enough."""
         inside = self.axis.channels(signal_range)
         energies = self.axis.values[inside]
@@ -223,12 +295,6 @@ class Comparison:
                 f"{_FEWEST_COMPARED} are needed: widen it."
             )
         return channels
-
-    def _compared(self, channels: NDArray[np.bool_]) -> tuple[Cube, Cube, NDArray[np.bool_]]:
-        """Return what was measured and what is expected in some channels, and where to judge."""
-        measured, expected = channels_of(self.cube, channels), channels_of(self.spectra, channels)
-        # Vacuum without an electron says nothing.
-        return measured, expected, self.judged & to_map(_any, measured, dtype=bool)
 
     def _with_limit(
         self,
@@ -263,6 +329,16 @@ class Comparison:
         made.metadata.Signal.quantity = name
         made.metadata.set_item("CVAE", _nodes(provenance))
         return made
+
+
+def as_bulk(signal: "EELSAnomalySignal", spectra: Cube, method: str) -> "EELSAnomalySignal":
+    """Return spectra that a method made of a spectrum image as one; lazy if they are."""
+    bulk = signal._deepcopy_with_new_data(spectra.reshape(signal.data.shape))
+    if isinstance(spectra, da.Array) != bulk._lazy:
+        bulk._lazy = not bulk._lazy
+        bulk._assign_subclass()
+    bulk.metadata.General.title = f"{signal.metadata.get_item('General.title', '')} {method}"
+    return bulk
 
 
 def _any(block: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -10,12 +10,7 @@ from hyperspy.defaults_parser import preferences
 from threadpoolctl import threadpool_limits
 
 from hyperspy_cvae.blocks import computing, in_blocks, in_memory
-from hyperspy_cvae.detection import (
-    Score,
-    Threshold,
-    check_score,
-    fixed_threshold,
-)
+from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.signals._arrays import (
@@ -24,7 +19,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_channels,
     kept_pixels,
 )
-from hyperspy_cvae.signals._comparison import Comparison
+from hyperspy_cvae.signals._comparison import Comparison, as_bulk
 from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.training import TrainingConfig
 
@@ -182,12 +177,7 @@ class EELSAnomalySignal(EELSSpectrum):
         with computing(self._lazy):
             cube = counts(self).cube
             spectra = model.reconstruct(in_blocks(cube) if lazy else in_memory(cube), axis)
-        signal = self._deepcopy_with_new_data(spectra.reshape(self.data.shape))
-        if lazy != self._lazy:
-            signal._lazy = lazy
-            signal._assign_subclass()
-        signal.metadata.General.title = f"{self.metadata.get_item('General.title', '')} 3D-CVAE"
-        return signal
+        return as_bulk(self, spectra, "3D-CVAE")
 
     def detect_anomalies(
         self,
@@ -266,7 +256,7 @@ class EELSAnomalySignal(EELSSpectrum):
         if method == "pca" and model is not None:
             raise ValueError("model was given with method='pca', which trains none: leave it out.")
         check_score(score)
-        limit = threshold if threshold in ("auto", "otsu") else _fixed(threshold)
+        limit = as_limit(threshold)
         kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
         channels, pixels = (
             kept_channels(self, signal_mask, None),
@@ -306,9 +296,3 @@ def _show(show_progressbar: bool | None) -> bool:
     if show_progressbar is None:
         return bool(preferences.General.show_progressbar)
     return show_progressbar
-
-
-def _fixed(threshold: object) -> Threshold:
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
-        raise ValueError(f"threshold is {threshold!r}: use 'auto', 'otsu', or a limit such as 0.8.")
-    return fixed_threshold(float(threshold))

@@ -2,25 +2,35 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from hyperspy.signals import BaseSignal
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.ndimage import label, minimum
 
-from hyperspy_cvae.detection import Threshold
+from hyperspy_cvae.detection import Score, Threshold, as_limit, bulk_histogram, check_score
+from hyperspy_cvae.signals._arrays import map_scale
+
+if TYPE_CHECKING:
+    from hyperspy_cvae.gui import Explorer
+    from hyperspy_cvae.signals._comparison import Comparison
 
 _MOST_TOLD = 8  # regions
+_HTML_DPI, _FILE_DPI = 72, 150
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class AnomalyMaps:
     """Maps of a spectrum image: what does not belong, and where.
 
-    Unpacks as ``pcc, mask = found``.
+    Unpacks as ``pcc, mask = found``. A notebook shows it as a summary with a picture.
 
     Parameters
     ----------
@@ -52,7 +62,11 @@ class AnomalyMaps:
     units
         Unit of ``signal_range``.
     provenance
-        Version, seed and configuration, as kept in ``metadata.CVAE`` of the maps.
+        Version, seed, configuration, and what was decided, as kept in ``metadata.CVAE`` of the
+        maps.
+    comparison
+        What they were told from: the spectrum image, ``comparison.signal``, beside its bulk,
+        ``comparison.bulk``.
     """
 
     pcc: BaseSignal
@@ -67,6 +81,7 @@ class AnomalyMaps:
     signal_range: tuple[float, float]
     units: str
     provenance: dict[str, Any]
+    comparison: "Comparison"
 
     def __iter__(self) -> Iterator[BaseSignal]:
         return iter((self.pcc, self.mask))
@@ -76,30 +91,164 @@ class AnomalyMaps:
 
     def summary(self) -> str:
         """Return what was found, in a few readable lines."""
+        title, lines = self._told()
+        return "\n".join([title, *(f"  {name:<15} {text}".rstrip() for name, text in lines)])
+
+    def _told(self) -> tuple[str, list[tuple[str, str]]]:
         judged = int(np.isfinite(self.pcc.data).sum())
         anomalous = int(self.mask.data.sum())
         low, high = self.signal_range
-        title = self.image.metadata.get_item("General.title", "") or "spectrum image"
         lines = [
-            f"Anomaly maps of {title}, by {self.provenance['method']}",
-            f"  compared in     {low:.6g}-{high:.6g} {self.units}".rstrip(),
-            f"  anomalous       {anomalous} of {judged} pixels ({anomalous / max(judged, 1):.2%})",
+            ("compared in", f"{low:.6g}-{high:.6g} {self.units}".rstrip()),
+            ("anomalous", f"{anomalous} of {judged} pixels ({anomalous / max(judged, 1):.2%})"),
         ]
         if judged < self.pcc.data.size:
-            lines.append(f"  not judged      {self.pcc.data.size - judged} pixels")
+            lines.append(("not judged", f"{self.pcc.data.size - judged} pixels"))
         if judged:
             for each in (self.pcc, self.score)[: 1 + (self.score is not self.pcc)]:
                 median, lowest = np.nanmedian(each.data), np.nanmin(each.data)
                 quantity = each.metadata.Signal.quantity
-                lines.append(f"  {quantity:<15} median {median:.4g}, lowest {lowest:.4g}")
-        lines.append(f"  threshold       {self.threshold.reason}")
+                lines.append((quantity, f"median {median:.4g}, lowest {lowest:.4g}"))
+        lines.append(("threshold", self.threshold.reason))
+        smallest = self.provenance["decision"]["smallest_region"]
+        if smallest > 1:
+            lines.append(("left out", f"regions of fewer than {smallest} pixels"))
+        lines += [("note", each) for each in self.provenance["notes"]]
+        units = self.regions.attrs["units"]
         lines += [
-            f"  region {number:<9}{_told(line, self.regions.attrs['units'])}"
+            (f"region {number}", _region(line, units))
             for number, line in self.regions.head(_MOST_TOLD).iterrows()
         ]
         if len(self.regions) > _MOST_TOLD:
-            lines.append(f"  and {len(self.regions) - _MOST_TOLD} more, see found.regions")
-        return "\n".join(lines)
+            lines.append(("", f"and {len(self.regions) - _MOST_TOLD} more, see found.regions"))
+        title = self.image.metadata.get_item("General.title", "") or "spectrum image"
+        return f"Anomaly maps of {title}, by {self.provenance['method']}", lines
+
+    @property
+    def pixel_size(self) -> tuple[tuple[float, float], str]:
+        """Height and width of a pixel, and their unit."""
+        return map_scale(self.mask)
+
+    def region_mask(self, region: int) -> NDArray[np.bool_]:
+        """Return the pixels of a region, by its number in ``regions``, in the shape of the maps."""
+        if region not in self.regions.index:
+            known = f"1 to {len(self.regions)}" if len(self.regions) else "none"
+            raise ValueError(f"region is {region}, but the regions found are: {known}.")
+        labels, count = label(self.mask.data, np.ones((3,) * self.mask.data.ndim))
+        lowest = minimum(self.score.data, labels, np.arange(1, count + 1))
+        # Regions of the same score are in the order of their labels.
+        number: int = np.argsort(lowest, kind="stable")[region - 1] + 1
+        return np.asarray(labels == number)
+
+    def explore(self) -> "Explorer":
+        """Look at spectra: click into the map, or drag the frame, and they follow.
+
+        To the left is the map of the score with the mask outlined; to the right are the mean
+        spectrum in the frame, its reconstruction, and the residual with a band of two standard
+        errors. Buttons go from region to region. This needs a backend that listens to the mouse,
+        such as ``%matplotlib widget`` in Jupyter, or Qt; with others the figure shows the first
+        region.
+
+        Returns
+        -------
+        hyperspy_cvae.gui.Explorer
+            To be kept as long as the figure is used; ``view.roi`` is HyperSpy's ROI of the frame.
+        """
+        from hyperspy_cvae.gui import Explorer
+
+        return Explorer(self)
+
+    def decide(
+        self,
+        threshold: Literal["auto", "otsu"] | float | None = None,
+        *,
+        smallest_region: int | None = None,
+        score: Score | None = None,
+        signal_range: tuple[float, float] | None = None,
+        display: bool = True,
+        toolkit: str | None = None,
+    ) -> Any:
+        """Decide what is anomalous, by the settings given or, without any, in a panel.
+
+        The panel has a slider for the threshold beside the histogram of the scores, and others for
+        the smallest region, the score and the energies compared; the mask and the counts follow.
+        When it is applied these maps change: the mask in place, so that HyperSpy's figures of it
+        follow. ``decide("auto")`` goes back to what was found automatically. What was decided is in
+        ``mask.metadata.CVAE.Decision``.
+
+        Parameters
+        ----------
+        threshold
+            As in :meth:`EELSAnomalySignal.detect_anomalies`. By default the present one.
+        smallest_region
+            Smaller regions, in pixels, are left out. By default as before.
+        score
+            What spectra are compared by. By default the present one. A threshold of one score means
+            nothing in another, so that without one the automatic is taken.
+        signal_range
+            ``(low, high)`` in units of the energy axis. By default as before.
+        display, toolkit
+            Of HyperSpy's panels: whether to show it, and by which widgets.
+
+        Returns
+        -------
+        dict or None
+            The widgets if ``display`` is False.
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used; nothing is changed then.
+        """
+        given = threshold, smallest_region, score, signal_range
+        if any(each is not None for each in given):
+            self._become(self._decided(*given))
+            return None
+        from hyperspy_cvae.gui import AnomalyDecision
+
+        return AnomalyDecision(self).gui(display=display, toolkit=toolkit)
+
+    def _decided(
+        self,
+        threshold: Literal["auto", "otsu"] | float | None,
+        smallest_region: int | None,
+        score: Score | None,
+        signal_range: tuple[float, float] | None,
+    ) -> "AnomalyMaps":
+        """Return what is found by these settings, those that are None as they are."""
+        present = self.provenance["decision"]
+        other_score = score not in (None, self.provenance["score"])
+        if threshold is None:
+            threshold = "auto" if other_score else present["threshold"]
+        fewest = present["smallest_region"] if smallest_region is None else smallest_region
+        if isinstance(fewest, bool) or not isinstance(fewest, int | np.integer) or fewest < 1:
+            raise ValueError(
+                f"smallest_region is {fewest!r}, but a whole number of pixels from 1 on is needed."
+            )
+        wanted = score or self.provenance["score"]
+        check_score(wanted)
+        return self.comparison.judge(
+            signal_range or self.signal_range,
+            wanted,
+            as_limit(threshold),
+            int(fewest),
+            by_hand=True,
+        )
+
+    def _become(self, other: "AnomalyMaps") -> None:
+        """Take over what another holds; the mask in place, for figures of it to follow."""
+        mask = self.mask
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
+        mask.data[...] = other.mask.data
+        mask.metadata.CVAE = other.mask.metadata.CVAE
+        self.mask = mask
+        mask.events.data_changed.trigger(obj=mask)
+
+    def _repr_html_(self) -> str:
+        from hyperspy_cvae.plotting import as_html
+
+        return as_html(*self._told(), self._png(_HTML_DPI))
 
     def plot(self) -> None:
         """Plot the sum image, the map of the score with the mask outlined, and its histogram.
@@ -110,21 +259,31 @@ class AnomalyMaps:
 
     def _figure(self) -> Figure:
         from hyperspy_cvae.plotting import plot_maps
-        from hyperspy_cvae.signals._arrays import map_scale
 
         low, high = self.signal_range
-        scale, units = map_scale(self.pcc)
+        scale, units = self.pixel_size
         return plot_maps(
             np.atleast_2d(self.image.data),
             np.atleast_2d(self.score.data),
             np.atleast_2d(self.mask.data),
             self.threshold,
             quantity=self.score.metadata.Signal.quantity,
+            bulk=partial(bulk_histogram, self.score.data, self.provenance["score"]),
             scale=scale,
             units=units,
             title=self.image.metadata.get_item("General.title", ""),
             signal_range_label=f"{low:.6g}-{high:.6g} {self.units}".rstrip(),
         )
+
+    def _png(self, dpi: float) -> bytes:
+        """Return the figure as PNG, without it appearing where figures appear."""
+        import matplotlib.pyplot as plt
+
+        with plt.ioff(), BytesIO() as file:
+            figure = self._figure()
+            figure.savefig(file, format="png", dpi=dpi)
+            plt.close(figure)
+            return file.getvalue()
 
     def save(
         self, folder: str | os.PathLike[str], name: str, overwrite: bool = False
@@ -153,8 +312,6 @@ class AnomalyMaps:
         FileExistsError
             If one of them exists and ``overwrite`` is False; nothing is written then.
         """
-        import matplotlib.pyplot as plt
-
         folder = Path(folder)
         maps = {"-pcc.hspy": self.pcc, "-mask.hspy": self.mask}
         if self.score is not self.pcc:
@@ -170,16 +327,14 @@ class AnomalyMaps:
         for path, each in zip(paths, maps.values(), strict=False):
             each.save(path, overwrite=True)
         self.regions.to_csv(paths[-2])
-        figure = self._figure()
-        figure.savefig(paths[-1], dpi=150)
-        plt.close(figure)
+        paths[-1].write_bytes(self._png(_FILE_DPI))
         return paths
 
 
-def _told(region: pd.Series, units: dict[str, str]) -> str:
+def _region(region: pd.Series, units: dict[str, str]) -> str:
     """Return a region in a line."""
     place = ", ".join(f"{region[each]:.4g}" for each in ("x", "y") if each in region.index)
-    told = f"{region.pixels} pixels at ({place}) {units['x']}".rstrip()
+    told = f"{region.pixels} pixel{'s' * (region.pixels > 1)} at ({place}) {units['x']}".rstrip()
     told += f", lowest {region.score:.3g}"
     if np.isfinite(region.p_value):
         told += f", p = {region.p_value:.1g}"

@@ -1,0 +1,76 @@
+"""The ipywidgets panel of a decision."""
+
+from typing import Any
+
+import ipywidgets
+from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
+from link_traits import link
+
+from hyperspy_cvae.detection import QUANTITIES
+from hyperspy_cvae.gui._decision import AnomalyDecision
+from hyperspy_cvae.plotting import HISTOGRAM_SPAN
+
+_WIDTH = 520  # pixels of a picture
+_HANDLE = 16  # pixels
+
+
+@add_display_arg
+def anomaly_decision_ipy(obj: AnomalyDecision, **kwargs: Any) -> dict[str, Any]:
+    """Return the widgets by name, and under ``"widget"`` the panel they make up."""
+    left, right = (round(_WIDTH * each) for each in HISTOGRAM_SPAN)
+    # The middle of the handle is where the axis of the histogram is.
+    below = {"width": f"{right - left + _HANDLE}px", "margin": f"0 0 0 {left - _HANDLE // 2}px"}
+    lowest, highest = obj.energies
+    wdict: dict[str, Any] = {
+        "map": ipywidgets.Image(format="png", width=_WIDTH),
+        "histogram": ipywidgets.Image(format="png", width=_WIDTH),
+        "slider": ipywidgets.FloatSlider(readout=False, layout=ipywidgets.Layout(**below)),
+        "threshold": ipywidgets.FloatText(),
+        "smallest_region": ipywidgets.IntSlider(min=1, max=50),
+        "score": ipywidgets.Dropdown(options=[(name, key) for key, name in QUANTITIES.items()]),
+        "signal_range": ipywidgets.FloatRangeSlider(
+            min=lowest, max=highest, step=obj.step, continuous_update=False, readout_format=".1f"
+        ),
+        "summary": ipywidgets.HTML(),
+        "automatic": ipywidgets.Button(
+            description="Automatic", tooltip="Go back to the automatic threshold"
+        ),
+        "apply": ipywidgets.Button(
+            description="Apply", tooltip="Change the mask of the maps", button_style="primary"
+        ),
+        "reset": ipywidgets.Button(description="Reset", tooltip="Give the maps back as they were"),
+    }
+
+    def follow_limits(event: Any = None) -> None:
+        low, high = obj.limits
+        slider = wdict["slider"]
+        with slider.hold_trait_notifications():
+            slider.min, slider.max, slider.step = low, high, (high - low) / _WIDTH
+
+    follow_limits()
+    obj.observe(follow_limits, "limits")
+    link((obj, "threshold"), (wdict["slider"], "value"))
+    for name in ("threshold", "smallest_region", "score", "signal_range"):
+        link((obj, name), (wdict[name], "value"))
+    for name, shown in (
+        ("map_picture", "map"),
+        ("histogram_picture", "histogram"),
+        ("summary",) * 2,
+    ):
+        wdict[shown].value = getattr(obj, name)
+        # Not by dlink, to which traits keep no more than a weak reference.
+        obj.observe(lambda event, shown=shown: wdict[shown].set_trait("value", event.new), name)
+    wdict["automatic"].on_click(lambda _: obj.trait_set(automatic=True))
+    wdict["apply"].on_click(lambda _: obj.apply())
+    wdict["reset"].on_click(lambda _: obj.reset())
+    settings = [
+        labelme("Threshold", wdict["threshold"]),
+        labelme("Smallest region (pixels)", wdict["smallest_region"]),
+        labelme("Score", wdict["score"]),
+        labelme(f"Compared ({obj.units})", wdict["signal_range"]),
+        wdict["summary"],
+        ipywidgets.HBox([wdict[name] for name in ("apply", "automatic", "reset")]),
+    ]
+    beside = [wdict["histogram"], wdict["slider"], *settings]
+    wdict["widget"] = ipywidgets.HBox([wdict["map"], ipywidgets.VBox(beside)])
+    return wdict

@@ -1,0 +1,58 @@
+"""A spectrum beside its bulk, and the residual with its error."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from hyperspy_cvae.plotting._drawing import ANOMALOUS, BULK, FloatArray
+
+_BAND = 2  # standard errors
+
+
+class SpectraPlot:
+    """Two axes, one above the other, that show one mean spectrum after another.
+
+    Parameters
+    ----------
+    above, below
+        Axes for the spectra and for their difference.
+    energies
+        Of the channels, ``(energy,)``.
+    units
+        Of the energies.
+    """
+
+    def __init__(self, above: Axes, below: Axes, energies: FloatArray, units: str) -> None:
+        self.above, self.below, self.energies = above, below, energies
+        empty = np.full(energies.shape, np.nan)
+        (self._measured,) = above.plot(energies, empty, color=ANOMALOUS, lw=1.2, label="measured")
+        (self._bulk,) = above.plot(energies, empty, color="black", lw=1.2, label="bulk, expected")
+        (self._residual,) = below.plot(energies, empty, color=ANOMALOUS, lw=1.2)
+        self._band = below.fill_between(
+            energies, empty, empty, color=BULK, alpha=0.35, lw=0, label=f"± {_BAND} standard errors"
+        )
+        below.axhline(0, color="black", lw=0.8)
+        above.tick_params(labelbottom=False)
+        above.set_ylabel("Counts per pixel")
+        below.set_ylabel("Measured - bulk")
+        below.set_xlabel(f"Energy loss ({units})" if units else "Energy loss")
+        below.set_xlim(energies[0], energies[-1])
+        above.sharex(below)
+        for axes in (above, below):
+            axes.legend(loc="upper left", fontsize="small", framealpha=0.8)
+            axes.margins(y=0.08)
+
+    def show(self, measured: FloatArray, bulk: FloatArray, error: FloatArray, title: str) -> None:
+        """Show the mean spectra of some pixels, ``(energy,)`` each, and the error of the first."""
+        residual, width = measured - bulk, _BAND * np.nan_to_num(error)
+        self._measured.set_ydata(measured)
+        self._bulk.set_ydata(bulk)
+        self._residual.set_ydata(residual)
+        self._band.set_data(self.energies, -width, width)
+        self.above.set_title(title, fontsize="medium", parse_math=False)
+        for axes, low, high in (
+            (self.above, np.minimum(measured, bulk), np.maximum(measured, bulk)),
+            (self.below, np.minimum(residual, -width), np.maximum(residual, width)),
+        ):
+            bottom, top = float(np.nanmin(low)), float(np.nanmax(high))
+            margin = 0.08 * (top - bottom) or 1.0
+            axes.set_ylim(bottom - margin, top + margin)

@@ -1,0 +1,133 @@
+"""Exploring: the spectra are those of what the frame covers."""
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backend_bases import MouseButton, MouseEvent
+
+from hyperspy_cvae import AnomalyMaps
+from hyperspy_cvae.gui import Explorer
+from hyperspy_cvae.phantoms import UNIFORM, PeakShift, bifeo3
+
+FE_L = (690.0, 730.0)
+
+
+@pytest.fixture(scope="module")
+def found() -> AnomalyMaps:
+    anomaly = PeakShift(3.0, discs=2, radius=3)
+    phantom = bifeo3((36, 32), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2)
+    return phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
+
+
+@pytest.fixture
+def view(found: AnomalyMaps) -> Iterator[Explorer]:
+    yield found.explore()
+    plt.close("all")
+
+
+def drawn(view: Explorer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The curves: measured, bulk, residual."""
+    above, below = (axes for axes in view.figure.axes if axes.get_ylabel() in LABELS)
+    measured, bulk = (line.get_ydata() for line in above.lines)
+    return measured, bulk, below.lines[0].get_ydata()
+
+
+LABELS = ("Counts per pixel", "Measured - bulk")
+
+
+def title(view: Explorer) -> str:
+    return next(axes.get_title() for axes in view.figure.axes if axes.get_ylabel() == LABELS[0])
+
+
+def press(view: Explorer, x: float, y: float) -> None:
+    """Press the mouse and release it."""
+    canvas = view.figure.canvas
+    for name in ("button_press_event", "button_release_event"):
+        canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, MouseButton.LEFT))
+
+
+def click(view: Explorer, column: float, row: float) -> None:
+    """Click into the map at a pixel."""
+    axes = view._map._plot.signal_plot.ax
+    scale = view._map.axes_manager[0].scale
+    press(view, *axes.transData.transform((column * scale, row * scale)))
+
+
+def test_the_first_region_is_shown_first(view: Explorer, found: AnomalyMaps) -> None:
+    signal, pixels = found.comparison.signal, found.region_mask(1)
+    inside = signal.axes_manager[-1].axis <= 730.01
+    measured, bulk, residual = drawn(view)
+    np.testing.assert_allclose(measured, signal.data[pixels].mean(0)[inside], rtol=1e-6)
+    expected = found.comparison.bulk.data[pixels].mean(0)[inside]
+    np.testing.assert_allclose(bulk, expected, rtol=1e-6)
+    np.testing.assert_allclose(residual, measured - bulk, atol=1e-4)
+    assert title(view).startswith("Region 1 of 2")
+    rows, columns = np.nonzero(pixels)
+    frame = (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1)
+    np.testing.assert_allclose(tuple(view.roi), 0.05 * np.array(frame), atol=1e-9)
+
+
+def test_the_spectra_follow_the_roi(view: Explorer, found: AnomalyMaps) -> None:
+    signal = found.comparison.signal
+    view.roi.left, view.roi.top = 0.05 * 4, 0.05 * 5
+    view.roi.right, view.roi.bottom = 0.05 * 9, 0.05 * 7
+    assert view.region == 0
+    assert title(view).startswith("5 x 2 pixels")
+    inside = signal.axes_manager[-1].axis <= 730.01
+    expected = signal.data[5:7, 4:9].mean((0, 1))[inside]
+    np.testing.assert_allclose(drawn(view)[0], expected, rtol=1e-6)
+
+
+def test_a_click_moves_the_frame(view: Explorer, found: AnomalyMaps) -> None:
+    signal = found.comparison.signal
+    view.roi.left, view.roi.top = 0.0, 0.0
+    view.roi.right, view.roi.bottom = 0.15, 0.15
+    click(view, 20, 10)
+    inside = signal.axes_manager[-1].axis <= 730.01
+    expected = signal.data[9:12, 19:22].mean((0, 1))[inside]
+    np.testing.assert_allclose(drawn(view)[0], expected, rtol=1e-6)
+    click(view, 0, 0)  # at the corner it stays inside
+    np.testing.assert_allclose(tuple(view.roi), (0, 0.15, 0, 0.15), atol=1e-9)
+
+
+def test_from_region_to_region(view: Explorer) -> None:
+    previous, following = view._buttons
+    for button, region in ((following, 2), (following, 1), (previous, 2), (previous, 1)):
+        press(view, *button.ax.transAxes.transform((0.5, 0.5)))
+        assert view.region == region
+        assert title(view).startswith(f"Region {region} of 2")
+    with pytest.raises(ValueError, match="region is 3, but the regions found are: 1 to 2"):
+        view.go(3)
+
+
+def test_exploring_changes_nothing(found: AnomalyMaps) -> None:
+    before = found.score.data.copy(), str(found.score.metadata)
+    found.explore().go(2)
+    plt.close("all")
+    np.testing.assert_array_equal(found.score.data, before[0])
+    assert str(found.score.metadata) == before[1]
+    assert found.score._plot is None
+
+
+def test_the_band_is_two_standard_errors_of_the_mean(view: Explorer) -> None:
+    """Of counts, what is expected of them over the number of pixels is the variance."""
+    view.roi.left, view.roi.top = 0.0, 0.05 * 20
+    view.roi.right, view.roi.bottom = 0.3, 0.05 * 26
+    below = next(axes for axes in view.figure.axes if axes.get_ylabel() == LABELS[1])
+    band = below.collections[0].get_paths()[0].vertices[:, 1].max()
+    assert band == pytest.approx(2 * np.sqrt(drawn(view)[1].max() / 36), rel=0.25)
+
+
+@pytest.mark.parametrize("anomaly", [None, PeakShift(3.0, discs=1, radius=3)])
+def test_lines_and_clean_scans(anomaly: PeakShift | None) -> None:
+    phantom = bifeo3((8, 80), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2)
+    line = phantom.signal.inav[:, 4]
+    found = line.detect_anomalies(FE_L, method="pca", n_components=1)
+    view = found.explore()
+    view.roi.right = 0.05 * 75
+    view.roi.left = 0.05 * 70
+    inside = line.axes_manager[-1].axis <= 730.01
+    np.testing.assert_allclose(drawn(view)[0], line.data[70:75].mean(0)[inside], rtol=1e-6)
+    plt.close("all")
