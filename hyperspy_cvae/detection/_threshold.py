@@ -190,7 +190,7 @@ def as_limit(threshold: object) -> Limit:
     ('auto', 0.8)
     """
     if threshold == "auto" or threshold == "otsu":
-        return threshold  # type: ignore[return-value]
+        return threshold
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
         raise ValueError(f"threshold is {threshold!r}: use 'auto', 'otsu', or a limit such as 0.8.")
     return fixed_threshold(float(threshold))

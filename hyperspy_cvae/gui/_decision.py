@@ -9,7 +9,7 @@ from hyperspy.ui_registry import add_gui_method
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from hyperspy_cvae.detection import QUANTITIES, bulk_histogram, fixed_threshold
+from hyperspy_cvae.detection import QUANTITIES, Limit, bulk_histogram, fixed_threshold
 from hyperspy_cvae.plotting import ThresholdPictures
 
 if TYPE_CHECKING:
@@ -52,16 +52,16 @@ class AnomalyDecision(t.HasTraits):
         The lowest and the highest that can be compared, ``step`` apart, in ``units``.
     """
 
-    threshold = t.Float
-    automatic = t.Bool
-    smallest_region = t.Range(1, _MOST_PIXELS)
+    threshold = t.Float()
+    automatic = t.Bool()
+    smallest_region = t.Range(low=1, high=_MOST_PIXELS, value=1)
     score = t.Enum(*QUANTITIES)
-    signal_range = t.Tuple(t.Float, t.Float)
-    limits = t.Tuple(t.Float, t.Float)
-    mask = t.Array
-    summary = t.Str
-    map_picture = t.Bytes
-    histogram_picture = t.Bytes
+    signal_range = t.Tuple(t.Float(), t.Float())
+    limits = t.Tuple(t.Float(), t.Float())
+    mask = t.Array()
+    summary = t.Str()
+    map_picture = t.Bytes()
+    histogram_picture = t.Bytes()
     _following = t.Bool(False)
 
     def __init__(self, found: "AnomalyMaps") -> None:
@@ -86,7 +86,7 @@ class AnomalyDecision(t.HasTraits):
         """Take what is shown for the mask and the regions of the maps."""
         self.found.decide(
             "auto" if self.automatic else self.threshold,
-            smallest_region=self.smallest_region,
+            smallest_region=int(self.smallest_region),
             score=self.score,
             signal_range=self.signal_range,
         )
@@ -111,10 +111,10 @@ class AnomalyDecision(t.HasTraits):
         self._following = True
         try:
             self.trait_set(**settings)
-            limit = "auto" if self.automatic else fixed_threshold(self.threshold)
+            limit: Limit = "auto" if self.automatic else fixed_threshold(self.threshold)
             comparison, compared = self.found.comparison, (self.signal_range, self.score)
             try:
-                mask, threshold = comparison.found(*compared, limit, self.smallest_region)
+                mask, threshold = comparison.found(*compared, limit, int(self.smallest_region))
             except ValueError as error:
                 self.summary = str(error)
                 return

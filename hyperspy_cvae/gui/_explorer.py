@@ -1,5 +1,6 @@
 """A figure in which spectra follow the mouse."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import hyperspy.api as hs
@@ -52,7 +53,7 @@ class Explorer:
         self._scale = ResidualScale.of(self._measured, self._bulk, dispersion, judged, mask)
         self.region = 0
         self.figure = plt.figure(figsize=(12.5, 5.4))
-        left, right = self.figure.subfigures(1, 2, width_ratios=(1, 1.25))
+        left, right = np.ravel(self.figure.subfigures(1, 2, width_ratios=(1, 1.25)))
         self._draw_map(left)
         self._map._plot.signal_plot.ax.set_title(
             self._map.metadata.General.title, fontsize="medium"
@@ -64,7 +65,7 @@ class Explorer:
         self._buttons = []
         for name, (start, step) in _BUTTONS.items() if len(found.regions) else ():
             button = Button(right.add_axes((start, 0.015, 0.24, 0.07)), name)
-            button.on_clicked(lambda _, step=step: self.go(self._beside(step)))
+            button.on_clicked(partial(self._step, step))
             self._buttons.append(button)
         self.roi = self._first_roi()
         self.roi.add_widget(self._map, color="white")
@@ -91,10 +92,10 @@ class Explorer:
         title = f"Region {region} of {len(self._found.regions)}, lowest score {lowest:.3g}"
         self._show(pixels, title)
 
-    def _beside(self, step: int) -> int:
-        """Return the next region or the one before; after the last comes the first."""
+    def _step(self, step: int, event: Any = None) -> None:
+        """Go to the next region or to the one before; after the last comes the first."""
         here = self.region or (0 if step > 0 else 1)
-        return (here - 1 + step) % len(self._found.regions) + 1
+        self.go((here - 1 + step) % len(self._found.regions) + 1)
 
     def _draw_map(self, figure: SubFigure) -> None:
         data, mask, regions = self._map.data, self._found.mask.data, self._found.regions

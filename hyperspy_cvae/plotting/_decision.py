@@ -80,12 +80,12 @@ class ThresholdPictures:
         below = self._histogram.add_axes((left, 0.2, right - left, 0.76))
         draw_histogram(below, self._score, nothing, unset, quantity, self._bins, bulk)
         below.set_xlim(self.limits)
+        self._empty = []
         for figure in (self._map, self._histogram):
-            FigureCanvasAgg(figure).draw()
-        self._map.set_layout_engine("none")
-        self._backgrounds = [
-            figure.canvas.copy_from_bbox(figure.bbox) for figure in (self._map, self._histogram)
-        ]
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            figure.set_layout_engine("none")
+            self._empty.append((canvas, canvas.copy_from_bbox(figure.bbox)))
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -109,21 +109,19 @@ class ThresholdPictures:
         bars = below.stairs(found, self._bins, fill=True, color=ANOMALOUS)
         line = LineCollection([ends] if ends else [], colors="black", linewidths=1.4)
         below.add_collection(line, autolim=False)
+        marked: Artist
         if self._is_line:
-            marked = above.plot(np.flatnonzero(mask), self._score.ravel()[mask.ravel()], "o")[0]
-            marked.set_color(ANOMALOUS)
+            places, scores = np.flatnonzero(mask), self._score[mask]
+            (marked,) = above.plot(places, scores, "o", color=ANOMALOUS)
         else:
-            marked = LineCollection(outline(mask, self._step), colors=ANOMALOUS, linewidths=1.2)
-            above.add_collection(marked, autolim=False)
-        return (
-            _png(self._map, self._backgrounds[0], above, [marked]),
-            _png(self._histogram, self._backgrounds[1], below, [bars, line]),
-        )
+            borders = LineCollection(outline(mask, self._step), colors=ANOMALOUS, linewidths=1.2)
+            marked = above.add_collection(borders, autolim=False)
+        return _png(*self._empty[0], above, [marked]), _png(*self._empty[1], below, [bars, line])
 
 
-def _png(figure: Figure, background: object, axes: Axes, artists: Sequence[Artist]) -> bytes:
-    canvas = figure.canvas
-    canvas.restore_region(background)
+def _png(canvas: FigureCanvasAgg, empty: object, axes: Axes, artists: Sequence[Artist]) -> bytes:
+    """Return a picture of what was drawn before with some artists, which go again."""
+    canvas.restore_region(empty)
     for each in artists:
         axes.draw_artist(each)
         each.remove()

@@ -216,8 +216,13 @@ def draw_histogram(
     top = np.histogram(score[judged], bins)[0].max()
     if bulk is not None:
         axes.stairs(bulk(bins), bins, color="black", lw=0.9, baseline=None, label="bulk, expected")
-        below_the_label = {"loc": "upper left", "bbox_to_anchor": (0, 0.93)}
-        axes.legend(**below_the_label, frameon=False, fontsize="small", handlelength=1.2)
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(0, 0.93),  # below the label
+            frameon=False,
+            fontsize="small",
+            handlelength=1.2,
+        )
     # Twice the range of the bars on the log axis, so that text has room above most of them.
     axes.set_ylim(0.7, 4.0 * max(top, 2))
     if np.isfinite(threshold.value):

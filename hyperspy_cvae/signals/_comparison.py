@@ -249,7 +249,7 @@ class Comparison:
         """The spectrum image as its bulk would be; lazy if it is."""
         return as_bulk(self.signal, self.spectra, self.provenance["method"])
 
-    def energies(self, signal_range: Range | None) -> NDArray[np.float64]:
+    def energies(self, signal_range: Range | None) -> NDArray[np.floating]:
         """Return the energies that are compared in a range."""
         return self.axis.values[self._channels(signal_range)]
 
@@ -276,7 +276,8 @@ class Comparison:
         key = name, score, self._channels(signal_range).tobytes()
         if key not in self._made:
             self._made[key] = made()
-        return self._made[key]  # type: ignore[no-any-return]
+        made_before: T = self._made[key]
+        return made_before
 
     def _channels(self, signal_range: Range | None) -> NDArray[np.bool_]:
         """Return the channels between two energies that may be compared, if they are enough."""

@@ -206,7 +206,8 @@ class AnomalyMaps:
             return None
         from hyperspy_cvae.gui import AnomalyDecision
 
-        return AnomalyDecision(self).gui(display=display, toolkit=toolkit)
+        decision: Any = AnomalyDecision(self)  # which has its panel of HyperSpy's decorator
+        return decision.gui(display=display, toolkit=toolkit)
 
     def _decided(
         self,
