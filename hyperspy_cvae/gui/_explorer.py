@@ -52,13 +52,16 @@ class Explorer:
         dispersion = comparison.axis.dispersion_ev
         self._scale = ResidualScale.of(self._measured, self._bulk, dispersion, judged, mask)
         self.region = 0
-        self.figure = plt.figure(figsize=(12.5, 5.4))
-        left, right = np.ravel(self.figure.subfigures(1, 2, width_ratios=(1, 1.25)))
+        self.figure = plt.figure(figsize=(10.4, 4.8))
+        if manager := self.figure.canvas.manager:
+            manager.set_window_title(self._map.metadata.General.title)
+        halves = self.figure.add_gridspec(1, 2, width_ratios=(1, 1.25))
+        left, right = (self.figure.add_subfigure(halves[0, each]) for each in range(2))
         self._draw_map(left)
         self._map._plot.signal_plot.ax.set_title(
             self._map.metadata.General.title, fontsize="medium"
         )
-        places = {"bottom": 0.22, "top": 0.92, "hspace": 0.08, "left": 0.12, "right": 0.97}
+        places = {"bottom": 0.24, "top": 0.92, "hspace": 0.08, "left": 0.14, "right": 0.97}
         above, below = right.subplots(2, 1, height_ratios=(1.6, 1), gridspec_kw=places)
         energies = comparison.energies(found.signal_range)
         self._plot = SpectraPlot(above, below, energies, found.units)

@@ -1,8 +1,10 @@
 """The ipywidgets panel of a decision."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
@@ -49,8 +51,10 @@ def anomaly_decision_ipy(obj: AnomalyDecision, **kwargs: Any) -> dict[str, Any]:
 
     follow_limits()
     obj.observe(follow_limits, "limits")
-    link((obj, "threshold"), (wdict["slider"], "value"))
-    for name in ("threshold", "smallest_region", "score", "signal_range"):
+    _link_number(obj, "threshold", wdict["slider"])
+    _link_number(obj, "threshold", wdict["threshold"], lambda value: float(f"{value:.5g}"))
+    _link_number(obj, "signal_range", wdict["signal_range"])
+    for name in ("smallest_region", "score"):
         link((obj, name), (wdict[name], "value"))
     for name, shown in (
         ("map_picture", "map"),
@@ -74,3 +78,21 @@ def anomaly_decision_ipy(obj: AnomalyDecision, **kwargs: Any) -> dict[str, Any]:
     beside = [wdict["histogram"], wdict["slider"], *settings]
     wdict["widget"] = ipywidgets.HBox([wdict["map"], ipywidgets.VBox(beside)])
     return wdict
+
+
+def _link_number(
+    obj: AnomalyDecision, name: str, widget: Any, shown: Callable[[Any], Any] = lambda value: value
+) -> None:
+    """Link a widget, but for what it does to a number by itself: it rounds, or has steps."""
+
+    def moved(change: Any) -> None:
+        by = np.abs(np.subtract(change.new, shown(getattr(obj, name)))).max()
+        if by > 0.6 * (widget.step or 0):
+            obj.trait_set(**{name: change.new})
+
+    def follow(event: Any = None) -> None:
+        widget.value = shown(getattr(obj, name))
+
+    follow()
+    widget.observe(moved, "value")
+    obj.observe(follow, name)

@@ -123,7 +123,7 @@ class Comparison:
         cube, judged, alive = counts(signal)
         judged &= pixels
         reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
-        provenance = {"method": f"PCA with {n_components} components"}
+        provenance = {"method": f"PCA with {n_components} component{'s' * (n_components > 1)}"}
         axis = energy_axis(signal)
         spectra = reconstruct(cube)
         channels = channels & alive
