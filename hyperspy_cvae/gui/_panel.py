@@ -6,6 +6,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
+from IPython import get_ipython
 from link_traits import link
 
 from hyperspy_cvae.detection import QUANTITIES
@@ -16,8 +17,25 @@ _WIDTH = 520  # pixels of a picture
 _HANDLE = 16  # pixels
 
 
+def anomaly_decision_ipy(obj: AnomalyDecision, display: bool = True) -> dict[str, Any] | None:
+    """Show the panel, or return its widgets.
+
+    Raises
+    ------
+    RuntimeError
+        If it is to be shown where there is no notebook.
+    """
+    if display and not hasattr(get_ipython(), "kernel"):
+        raise RuntimeError(
+            "found.decide() is a panel for a notebook, and this is none: give the settings "
+            "instead, such as found.decide(-8.0, smallest_region=5)."
+        )
+    shown: dict[str, Any] | None = _widgets(obj, display=display)
+    return shown
+
+
 @add_display_arg
-def anomaly_decision_ipy(obj: AnomalyDecision, **kwargs: Any) -> dict[str, Any]:
+def _widgets(obj: AnomalyDecision) -> dict[str, Any]:
     """Return the widgets by name, and under ``"widget"`` the panel they make up."""
     left, right = (round(_WIDTH * each) for each in HISTOGRAM_SPAN)
     # The middle of the handle is where the axis of the histogram is.

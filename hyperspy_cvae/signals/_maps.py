@@ -199,6 +199,8 @@ class AnomalyMaps:
         ------
         ValueError
             If a setting cannot be used; nothing is changed then.
+        RuntimeError
+            If there is no notebook to show the panel in.
         """
         given = threshold, smallest_region, score, signal_range
         if any(each is not None for each in given):

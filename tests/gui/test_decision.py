@@ -118,6 +118,11 @@ def test_the_panel_is_hyperspys(found: AnomalyMaps) -> None:
     assert widgets["score"].value == "combined"
 
 
+def test_outside_a_notebook_there_is_no_panel(found: AnomalyMaps) -> None:
+    with pytest.raises(RuntimeError, match="give the settings instead"):
+        found.decide()
+
+
 def test_by_settings_without_a_panel(found: AnomalyMaps) -> None:
     automatic = found.mask.data.copy()
     mask = found.mask
