@@ -16,6 +16,7 @@ from hyperspy_cvae.detection._threshold import Threshold, anomalous, otsu_thresh
 # of more than a twentieth the anomalies themselves may be part.
 _TAIL, _CONTAMINATED = 0.80, 0.95
 _FEWEST_MINIMA = 10
+_FAR = 5.0  # deviations
 _REACH = 3  # pixels over which smoothing carries an anomaly
 # Where the residual at the edge is half of that inside, the cube root of its square is 0.63 of it,
 # and the median has a cube root of about 8 deviations. A little less, for the deepest of a few
@@ -48,7 +49,8 @@ def find_anomalies(
     out is the rim that smoothing makes.
 
     If no minimum is significant, anomalies may be so many that they are the tail themselves: then
-    :func:`otsu_threshold` is taken if it is accepted, at half the rate.
+    :func:`otsu_threshold` is taken if it is accepted, at half the rate. If it is not, and more than
+    5 % of the scores are 5 deviations deep, the reason says so: that is a second phase.
 
     Parameters
     ----------
@@ -121,6 +123,12 @@ def find_anomalies(
         at = _formatted(value, lowest, float(np.median(scores[finite])))
         finding = f"The lowest score {at(lowest)} is as low as the bulk's own get {among}"
         way_out = f"; a single place below {at(value)} would have been"
+        if (share := np.mean(depth[finite] > _FAR)) > 1 - _CONTAMINATED:
+            way_out += (
+                f". But {share:.0%} of the pixels are below {at(scale.score_at(_FAR))}, as hardly "
+                "any would be of one bulk, and too many for exceptions: look at the map, and set a "
+                "threshold there if they are what you look for"
+            )
         return nowhere, _nothing(value, deepest, finding, f"lowest {at(lowest)}", way_out)
     value = scale.score_at(bulk.depth(false_discovery_rate * significant.sum() / minima.sum()))
     at = _formatted(value, lowest, float(np.median(scores[finite])))

@@ -1,5 +1,6 @@
 """The automatic threshold: rare and common anomalies, their edges, and nothing where is nothing."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -172,3 +173,17 @@ def test_regions_that_touch_at_a_corner_are_one() -> None:
     mask, threshold = find_anomalies(misfit(residual), "residual")
     assert label(mask, np.ones((3, 3)))[1] == 1
     assert "are anomalous: 1," in threshold.reason
+
+
+def test_a_second_phase_is_told_of() -> None:
+    """A third of the scan is no exception; nothing is called anomalous, but not in silence."""
+    scores = gaussian_filter(np.random.default_rng(0).normal(size=(60, 30)), 1.0)
+    scores[20:40] -= np.linspace(2, 6, 20)[:, None]
+    mask, threshold = find_anomalies(scores, "combined")
+    assert not mask.any()
+    share = re.search(r"But (\d+)% of the pixels are below (-[\d.]+),", threshold.reason)
+    assert share
+    # The limit is told with a few decimals.
+    assert abs(int(share[1]) - 100 * np.mean(scores < float(share[2]))) < 1
+    clean = find_anomalies(scores[:20], "combined")[1]
+    assert "of the pixels are below" not in clean.reason
