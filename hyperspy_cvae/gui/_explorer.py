@@ -45,6 +45,9 @@ class Explorer:
     def __init__(self, found: "AnomalyMaps") -> None:
         self._found = found
         self._map = found.score.deepcopy()
+        for axis in self._map.axes_manager.signal_axes:
+            if not axis.is_uniform:
+                axis.convert_to_uniform_axis(log_scale_error=False)
         self._axes = self._map.axes_manager.signal_axes
         comparison = found.comparison
         self._measured, self._bulk, judged = comparison.compared(found.signal_range)
