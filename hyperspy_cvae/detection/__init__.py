@@ -2,6 +2,9 @@
 
 from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._baseline import as_good
+from hyperspy_cvae.detection._edges import Edge, edges_at
+from hyperspy_cvae.detection._explain import explain_difference
+from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
 from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
@@ -26,6 +29,10 @@ from hyperspy_cvae.detection._threshold import (
 
 __all__ = [
     "QUANTITIES",
+    "Edge",
+    "Explanation",
+    "Explanations",
+    "Finding",
     "Limit",
     "Noise",
     "Region",
@@ -39,8 +46,10 @@ __all__ = [
     "bulk_p_values",
     "check_score",
     "describe_regions",
+    "edges_at",
     "energy_bin",
     "estimate_noise",
+    "explain_difference",
     "find_anomalies",
     "fixed_threshold",
     "otsu_threshold",

@@ -193,8 +193,8 @@ def bulk_histogram(
     Examples
     --------
     >>> scores = np.random.default_rng(0).normal(size=1000)
-    >>> bulk_histogram(scores, "combined", np.array([-9.0, 0.0, 9.0])).round(-1)
-    array([510., 490.])
+    >>> bulk_histogram(scores, "combined", np.array([-9, np.median(scores), 9])).round()
+    array([500., 500.])
     """
     finite = np.asarray(scores, dtype=np.float64)
     finite = finite[np.isfinite(finite)]

@@ -11,6 +11,7 @@ from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
+from hyperspy_cvae.detection._patches import patch_means, patch_residuals
 from hyperspy_cvae.detection._scores import Score, energy_width
 from hyperspy_cvae.sampling import some_of
 
@@ -44,6 +45,10 @@ class Region:
     error
         Standard error of the mean measured spectrum, in counts, ``(energy,)``; NaN if fewer than
         20 pixels lie outside.
+    deviations
+        The same difference in patches of bulk as large as the region, in standard errors,
+        ``(patches, energy)``. It is larger than that, and alike in neighbouring channels, as far as
+        the reconstruction is off.
     """
 
     pixels: NDArray[np.bool_]
@@ -53,6 +58,7 @@ class Region:
     change: tuple[float, ...]
     significance: tuple[float, ...]
     error: NDArray[np.float64]
+    deviations: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -207,9 +213,17 @@ def describe_regions(
     p_values = bulk_p_values(scores, score)
     if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
         p_values[...] = np.nan
+    known = bool(np.isfinite(scale.deviation).all())
+    if known:
+        largest = int(np.bincount(labels.ravel())[1:].max())
+        patches = patch_residuals(largest, judged & ~mask, measured, expected, scale.noise)
+    means: dict[int, NDArray[np.float64]] = {}
     found = []
     for number in range(1, count + 1):
         pixels = labels == number
+        size = int(np.count_nonzero(pixels))
+        if known and size not in means:
+            means[size] = patch_means(patches, size)
         found_counts, found_bulk = (spectra_at(each, pixels) for each in (measured, expected))
         sigmas = scale.sigmas(found_counts, found_bulk)
         peaks, _ = find_peaks(
@@ -232,6 +246,11 @@ def describe_regions(
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
                 error=scale.error(found_bulk),
+                deviations=(
+                    means[size] * np.sqrt(size) / scale.deviation
+                    if known
+                    else scale.deviation[np.newaxis]
+                ),
             )
         )
     return sorted(found, key=lambda region: region.score)

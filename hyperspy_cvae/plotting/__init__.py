@@ -5,6 +5,7 @@ from hyperspy_cvae.plotting._decision import HISTOGRAM_SPAN, ThresholdPictures
 from hyperspy_cvae.plotting._drawing import ANOMALOUS, MAP, colour_limits, outline
 from hyperspy_cvae.plotting._html import as_html
 from hyperspy_cvae.plotting._maps import plot_maps
+from hyperspy_cvae.plotting._region import plot_region
 from hyperspy_cvae.plotting._spectra import SpectraPlot
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "outline",
     "plot_comparison",
     "plot_maps",
+    "plot_region",
 ]

@@ -33,7 +33,7 @@ from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import counts, energy_axis
 from hyperspy_cvae.signals._maps import AnomalyMaps
-from hyperspy_cvae.signals._regions import region_spectra, region_table
+from hyperspy_cvae.signals._regions import region_explanations, region_spectra, region_table
 
 if TYPE_CHECKING:
     from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
@@ -181,6 +181,8 @@ class Comparison:
         regions = describe_regions(
             mask, scores[score], score, measured, expected, self.axis.dispersion_ev, judged
         )
+        spectra = region_spectra(regions, self.signal, self.cube, self.spectra, channels)
+        explanations = region_explanations(regions, self.signal, spectra, channels)
         energies = self.energies(signal_range)
         compared = float(energies[0]), float(energies[-1])
         provenance = {
@@ -207,8 +209,9 @@ class Comparison:
             maps[score],
             mask_map,
             image,
-            region_table(regions, self.signal, energies),
-            *region_spectra(regions, self.signal, self.cube, self.spectra, channels),
+            region_table(regions, self.signal, energies, explanations),
+            *spectra,
+            explanations,
             threshold,
             compared,
             self.axis.units,

@@ -15,7 +15,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import label, minimum
 
-from hyperspy_cvae.detection import Score, Threshold, as_limit, bulk_histogram, check_score
+from hyperspy_cvae.detection import (
+    Explanation,
+    Explanations,
+    Score,
+    Threshold,
+    as_limit,
+    bulk_histogram,
+    check_score,
+)
 from hyperspy_cvae.signals._arrays import map_scale
 
 if TYPE_CHECKING:
@@ -50,11 +58,14 @@ class AnomalyMaps:
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
         in the scan, and the ``energy`` where its mean spectrum differs most from the
         reconstructed, with the relative ``change`` of the counts there, its ``significance`` in
-        standard errors, and all ``energies`` that stand out, at most three. Lengths and energies
-        are in the units of the axes, which ``regions.attrs["units"]`` tells.
+        standard errors, all ``energies`` that stand out, at most three, and an ``explanation`` in
+        words; see :meth:`explain`. Lengths and energies are in the units of the axes, which
+        ``regions.attrs["units"]`` tells.
     measured, reconstructed, error
         Mean spectra of the regions, with the region as navigation axis, and the standard error of
         the measured one; NaN in channels that were not compared. None if there is no region.
+    explanations
+        What is other than in the bulk, by the number of the region.
     threshold
         The limit below which a score is anomalous, and why.
     signal_range
@@ -77,6 +88,7 @@ class AnomalyMaps:
     measured: BaseSignal | None
     reconstructed: BaseSignal | None
     error: BaseSignal | None
+    explanations: Explanations
     threshold: Threshold
     signal_range: tuple[float, float]
     units: str
@@ -115,10 +127,9 @@ class AnomalyMaps:
             lines.append(("left out", f"regions of fewer than {smallest} pixels"))
         lines += [("note", each) for each in self.provenance["notes"]]
         units = self.regions.attrs["units"]
-        lines += [
-            (f"region {number}", _region(line, units))
-            for number, line in self.regions.head(_MOST_TOLD).iterrows()
-        ]
+        for number, line in self.regions.head(_MOST_TOLD).iterrows():
+            lines.append((f"region {number}", _region(line, units)))
+            lines += [("", sentence) for sentence in self.explanations[number].sentences]
         if len(self.regions) > _MOST_TOLD:
             lines.append(("", f"and {len(self.regions) - _MOST_TOLD} more, see found.regions"))
         title = self.image.metadata.get_item("General.title", "") or "spectrum image"
@@ -260,6 +271,70 @@ class AnomalyMaps:
         """
         self._figure()
 
+    def explain(self, region: int | None = None) -> Explanation | Explanations:
+        """Tell what is other than in the bulk: which edge, how much, how sure.
+
+        Edges are named for certain only if their element was declared before the detection,
+        ``s.add_elements(("Fe", "O"))``. How it is told is in
+        :func:`hyperspy_cvae.detection.explain_difference`.
+
+        Parameters
+        ----------
+        region
+            Its number, as in ``regions``; all of them by default.
+
+        Returns
+        -------
+        Explanation or Explanations
+            Prints as a sentence, or as one for each region. ``explanation.findings`` holds the
+            numbers.
+
+        Raises
+        ------
+        ValueError
+            If there is no such region.
+        """
+        return self.explanations if region is None else self._explained(region)
+
+    def plot_region(self, region: int = 1) -> None:
+        """Plot what was measured in a region, what the bulk would be there, and the difference.
+
+        The edges of the elements that were declared, and of what was found, are marked. The figure
+        is pyplot's current one afterwards.
+
+        Parameters
+        ----------
+        region
+            Its number, as in ``regions``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such region.
+        """
+        from hyperspy_cvae.plotting import plot_region
+        from hyperspy_cvae.signals._arrays import energy_axis
+        from hyperspy_cvae.signals._edges import edges_in
+
+        explanation, pixels = self._explained(region), int(self.regions.pixels[region])
+        axis = energy_axis(self.measured)
+        ev = axis.dispersion_ev / axis.scale
+        near = edges_in(self.measured, *(ev * energy for energy in self.signal_range))
+        plot_region(
+            explanation,
+            edges=[edge for edge in near if edge.declared],
+            ev=ev,
+            units=self.units,
+            title=f"Region {region}, {pixels} pixel{'s' if pixels > 1 else ''}",
+        )
+
+    def _explained(self, region: int) -> Explanation:
+        if region not in self.explanations:
+            last = len(self.explanations)
+            known = f"choose one of 1 to {last}" if last else "there is none"
+            raise ValueError(f"region is {region!r}: {known}, see found.regions.")
+        return self.explanations[region]
+
     def _figure(self) -> Figure:
         from hyperspy_cvae.plotting import plot_maps
 
@@ -341,8 +416,4 @@ def _region(region: pd.Series, units: dict[str, str]) -> str:
     told += f", lowest {region.score:.3g}"
     if np.isfinite(region.p_value):
         told += f", p = {region.p_value:.1g}"
-    if np.isfinite(region.energy):
-        energy = f"{region.energy:.5g} {units['energy']}".rstrip()
-        sigmas = abs(region.significance)
-        told += f"; {100 * region.change:+.2g} % at {energy} ({sigmas:.0f} sigma)"
     return told

@@ -10,16 +10,21 @@ from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
 from hyperspy_cvae.blocks import Cube, spectra_at
-from hyperspy_cvae.detection import Region
+from hyperspy_cvae.detection import Explanations, Region, explain_difference
+from hyperspy_cvae.signals._arrays import energy_axis
+from hyperspy_cvae.signals._edges import edges_in
 
-_COLUMNS = ("score", "p_value", "energy", "change", "significance", "energies")
+_COLUMNS = ("score", "p_value", "energy", "change", "significance", "energies", "explanation")
 
 RegionSpectra = tuple[BaseSignal | None, BaseSignal | None, BaseSignal | None]
 """Measured and reconstructed mean spectra, and the error of the measured; None without regions."""
 
 
 def region_table(
-    regions: Sequence[Region], signal: BaseSignal, energies: NDArray[np.floating]
+    regions: Sequence[Region],
+    signal: BaseSignal,
+    energies: NDArray[np.floating],
+    explanations: Explanations,
 ) -> pd.DataFrame:
     """Return one line for each region of a scan; see :class:`hyperspy_cvae.AnomalyMaps`.
 
@@ -29,7 +34,7 @@ def region_table(
     # Height and width of each pixel, of axes that need not be uniform.
     sizes = [np.abs(np.gradient(axis.axis)) if axis.size > 1 else np.ones(1) for axis in axes]
     lines = []
-    for region in regions:
+    for number, region in enumerate(regions, 1):
         columns_and_rows = np.nonzero(region.pixels)[::-1]
         sides = [size[pixels] for size, pixels in zip(sizes, columns_and_rows, strict=False)]
         area = float(np.prod(sides, axis=0).sum())
@@ -41,6 +46,7 @@ def region_table(
             line["energy"] = float(energies[region.channels[0]])
             line["change"], line["significance"] = region.change[0], region.significance[0]
         line["energies"] = [round(float(energies[each]), 3) for each in region.channels]
+        line["explanation"] = str(explanations[number])
         lines.append(line)
     columns = ["pixels", "area", *"xy"[: len(axes)], *_COLUMNS]
     table = pd.DataFrame(
@@ -79,6 +85,40 @@ def region_spectra(
     def named(name: str, data: NDArray[np.floating]) -> BaseSignal:
         made = EELSSpectrum(data, axes=[numbers, energy])
         made.metadata.General.title = f"{name} in the regions of {title}" if title else name
+        if elements := signal.metadata.get_item("Sample.elements", []):
+            made.add_elements(elements)
         return made
 
     return named("Measured", measured), named("Reconstructed", expected), named("Error", errors)
+
+
+def region_explanations(
+    regions: Sequence[Region],
+    signal: BaseSignal,
+    spectra: RegionSpectra,
+    channels: NDArray[np.bool_],
+) -> Explanations:
+    """Return what is other than in the bulk, region by region.
+
+    ``channels`` are those that were compared.
+    """
+    axis = energy_axis(signal)
+    ev = axis.dispersion_ev / axis.scale
+    energies = axis.values[channels]
+    edges = edges_in(signal, ev * energies[0], ev * energies[-1])
+    explanations = Explanations()
+    for index, region in enumerate(regions):
+        measured, expected, error = (
+            each.data[index, channels].astype(float) for each in spectra if each is not None
+        )
+        explanations[index + 1] = explain_difference(
+            energies,
+            measured,
+            expected,
+            error,
+            axis.dispersion_ev,
+            deviations=region.deviations,
+            edges=edges,
+            units=axis.units,
+        )
+    return explanations

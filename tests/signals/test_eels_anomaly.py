@@ -7,6 +7,7 @@ from pathlib import Path
 
 import exspy.signals
 import hyperspy.api as hs
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,6 +175,57 @@ def test_regions_are_a_table_and_spectra() -> None:
     scatter = phantom.signal.data[~phantom.truth.data].std(0) / np.sqrt(table.pixels[1])
     ratio = found.error.inav[0].data[inside] / scatter[inside]
     assert 0.7 < np.median(ratio) < 1.3
+
+
+def test_regions_are_explained() -> None:
+    """In the table, in the summary and by number; edges are declared as in eXSpy."""
+    signal = uniform((48, 40), discs=2).signal
+    signal.add_elements(("Fe",))
+    found = signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    told = found.explain()
+    assert list(told) == list(found.regions.index) == [1, 2]
+    assert list(found.regions.explanation) == [str(each) for each in told.values()]
+    for number, explanation in told.items():
+        first = explanation.findings[0]
+        assert (first.kind, first.edges[0].name) == ("shift", "Fe_L3")
+        assert first.change == pytest.approx(3.0, abs=0.3)
+        assert str(first).startswith("Fe L3 maximum ")
+        assert str(first) in str(found)
+        assert f"region {number}: {explanation}" in str(told)
+        assert found.explain(number) is explanation
+    assert found.measured.metadata.Sample.elements == ["Fe"]
+    with pytest.raises(ValueError, match="region is 3: choose one of 1 to 2"):
+        found.explain(3)
+
+
+def test_edges_that_were_not_declared_are_called_near() -> None:
+    found = uniform((32, 32), discs=1).signal.detect_anomalies(FE_L, method="pca", n_components=1)
+    assert "maximum near Fe L3" in str(found.explain(1))
+
+
+def test_region_is_plotted() -> None:
+    signal = uniform((32, 32), discs=1).signal
+    signal.add_elements(("Fe", "O"))
+    dead = np.arange(160) == 70
+    found = signal.detect_anomalies(FE_L, method="pca", n_components=1, signal_mask=dead)
+    found.plot_region()
+    figure = plt.gcf()
+    assert figure.get_suptitle().splitlines()[1:] == found.explain(1).sentences
+    above, below = figure.axes
+    assert {text.get_text() for text in above.texts} == {"Fe L3", "Fe L2"}
+    measured, bulk = (line.get_ydata() for line in above.lines[:2])
+    inside = np.isfinite(found.error.data[0])
+    np.testing.assert_allclose(measured, found.measured.data[0, inside], rtol=1e-6)
+    np.testing.assert_allclose(below.lines[1].get_ydata(), measured - bulk)
+    plt.close(figure)
+
+
+def test_no_region_to_explain() -> None:
+    clean = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, seed=2).signal
+    found = clean.detect_anomalies(FE_L, method="pca", n_components=1, threshold=-1e3)
+    assert str(found.explain()) == "no region was found"
+    with pytest.raises(ValueError, match="region is 1: there is none"):
+        found.plot_region()
 
 
 def test_axes_that_are_uneven_or_have_no_units() -> None:
