@@ -5,7 +5,6 @@ from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._edges import Edge, edges_at
 from hyperspy_cvae.detection._explain import explain_difference
 from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
-from hyperspy_cvae.detection._limit import smallest_shift
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
@@ -55,7 +54,6 @@ __all__ = [
     "otsu_threshold",
     "pearson_correlation",
     "score_spectra",
-    "smallest_shift",
     "with_local_misfit",
     "without_rare_bulk",
     "without_small",

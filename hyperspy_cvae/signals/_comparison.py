@@ -24,10 +24,10 @@ from hyperspy_cvae.detection import (
     find_anomalies,
     otsu_threshold,
     score_spectra,
-    smallest_shift,
     without_rare_bulk,
     without_small,
 )
+from hyperspy_cvae.evaluation import smallest_shift
 from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, TileMedian
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of

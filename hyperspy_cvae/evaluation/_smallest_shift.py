@@ -5,15 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperspy_cvae.blocks import Cube, replaced, spectra_at, to_map
-from hyperspy_cvae.detection._scores import Score, score_spectra
+from hyperspy_cvae.blocks import Cube, replaced, spectra_at
+from hyperspy_cvae.detection import Score, score_spectra
+from hyperspy_cvae.evaluation._discs import bright_pixels, disc
+from hyperspy_cvae.evaluation._injection import shifted
+from hyperspy_cvae.evaluation._rates import smallest_found
 from hyperspy_cvae.shards import channels_of
 
 _LARGEST_RADIUS = 4.0  # pixels
 _SHARE = 0.02  # of the scan: more would no longer be an exception
 _SHIFTS = 8
 _LARGEST_SHIFT = 0.25  # of the energy range
-_DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
 _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of rows and columns
 
 
@@ -57,8 +59,7 @@ def smallest_shift(
     shift : float
         In eV: it and all larger ones reach the limit. NaN if the largest does not.
     """
-    total = to_map(lambda block: block[..., channels].sum(-1), cube)
-    bright = judged & (total >= _DARKEST * np.median(total[judged]))
+    bright = bright_pixels(cube, channels, judged)
     pixels = np.argwhere(bright)
     radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(_SHARE * len(pixels) / np.pi)))
     largest = max(2, int(_LARGEST_SHIFT * channels.sum()))
@@ -68,26 +69,17 @@ def smallest_shift(
     spread = (0.5 + np.arange(len(shifts))[:, None] * _STEPS) % 1 * judged.shape
     places = [pixels[np.square(pixels - point).sum(1).argmin()] for point in spread]
     found = np.zeros(len(shifts), bool)
-    first_channel, *_, last_channel = np.flatnonzero(channels)
-    whole = slice(first_channel, last_channel + 1)  # also channels between that are not compared
     for first in range(0, len(shifts), at_once):
         some = slice(first, first + at_once)
-        discs = [
-            bright & (np.hypot(*(np.indices(judged.shape) - place[:, None, None])) <= radius)
-            for place in places[some]
-        ]
+        discs = [bright & disc(judged.shape, place, radius) for place in places[some]]
         moved = np.any(discs, axis=0)
         spectra = spectra_at(cube, moved)
-        for disc, shift in zip(discs, shifts[some], strict=True):
-            shifted = spectra[disc[moved]]
-            shifted[:, whole][:, shift:] = shifted[:, whole][:, :-shift].copy()
-            spectra[disc[moved]] = shifted
+        for each, shift in zip(discs, shifts[some], strict=True):
+            spectra[each[moved]] = shifted(spectra[each[moved]], channels, int(shift))
         injected = replaced(cube, moved, spectra)
         measured, expected = (
             channels_of(each, channels) for each in (injected, reconstruct(injected))
         )
         scores = score_spectra(measured, expected, score, dispersion, judged)
-        found[some] = [np.nanmin(scores[disc]) <= limit for disc in discs]
-    smallest = len(shifts) - int(np.argmin(np.append(found[::-1], False)))
-    width = 2 * int(radius) + 1
-    return width, float(shifts[smallest] * dispersion) if smallest < len(shifts) else np.nan
+        found[some] = [np.nanmin(scores[each]) <= limit for each in discs]
+    return 2 * int(radius) + 1, smallest_found(shifts * dispersion, found)

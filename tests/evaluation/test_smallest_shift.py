@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hyperspy_cvae.detection import score_spectra, smallest_shift
+from hyperspy_cvae.detection import score_spectra
+from hyperspy_cvae.evaluation import smallest_shift
 
 ENERGY = np.arange(690, 730, 0.5)
 

@@ -1,0 +1,135 @@
+"""Where anomalies are injected: discs of pixels, which in a line scan are stretches."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import convolve
+
+from hyperspy_cvae.blocks import Cube, to_map
+
+_DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
+_LEAST_DISC = 0.75  # of its pixels: a border or a gap may cut off the rest
+_ENOUGH_DISCS = 5  # to tell a share
+
+
+def bright_pixels(
+    cube: Cube, channels: NDArray[np.bool_], judged: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the judged pixels that hold at least half of the median counts in some channels.
+
+    Examples
+    --------
+    >>> cube = np.full((1, 4, 8), 6, np.float32)
+    >>> cube[0, 1] = 2
+    >>> bright_pixels(cube, np.ones(8, bool), np.ones((1, 4), bool))
+    array([[ True, False,  True,  True]])
+    """
+    total = to_map(lambda block: block[..., channels].sum(-1), cube)
+    return judged & (total >= _DARKEST * np.median(total[judged]))
+
+
+def disc(shape: tuple[int, int], centre: ArrayLike, radius: float) -> NDArray[np.bool_]:
+    """Return the pixels of a scan that are within a radius of a centre ``(row, column)``."""
+    return np.hypot(*(np.indices(shape) - np.reshape(centre, (2, 1, 1)))) <= radius
+
+
+def placements(
+    allowed: NDArray[np.bool_], pixels: float, radius: float, seed: int = 0
+) -> list[NDArray[np.intp]]:
+    """Return discs that together have a number of pixels, as often as makes them at least five.
+
+    Where one disc has more pixels than that, a smaller one is taken.
+
+    Parameters
+    ----------
+    allowed
+        Where discs may be, boolean ``(rows, columns)``.
+    pixels
+        How many pixels the discs of one placement have together, about.
+    radius
+        Largest radius in pixels.
+    seed
+        The same seed gives the same discs.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Each ``(rows, columns)``, as :func:`place_discs` returns them.
+
+    Raises
+    ------
+    ValueError
+        If there is no room for them.
+
+    Examples
+    --------
+    >>> [int(each.max()) for each in placements(np.ones((20, 30), bool), pixels=16, radius=1)]
+    [3, 3]
+    """
+    shape = allowed.shape
+    radii = np.unique(np.hypot(*np.indices((int(radius) + 1,) * 2)))
+    radii = radii[radii <= radius]
+    areas = np.array([_largest(shape, each) for each in radii])
+    if areas[-1] <= pixels:
+        count = round(pixels / areas[-1])
+    else:
+        count, radius = 1, float(radii[np.abs(areas - pixels).argmin()])
+    times = -(-_ENOUGH_DISCS // count)
+    return [place_discs(allowed, count, radius, [seed, number]) for number in range(times)]
+
+
+def place_discs(
+    allowed: NDArray[np.bool_], count: int, radius: float, seed: int | list[int] = 0
+) -> NDArray[np.intp]:
+    """Return discs at random that do not touch, numbered from 1 and 0 elsewhere.
+
+    A quarter of a disc at most is cut off by borders and by what is not allowed.
+
+    Parameters
+    ----------
+    allowed
+        Where discs may be, boolean ``(rows, columns)``.
+    count
+        Number of discs.
+    radius
+        Their radius in pixels.
+    seed
+        The same seed gives the same discs.
+
+    Raises
+    ------
+    ValueError
+        If there is no room for them.
+
+    Examples
+    --------
+    >>> place_discs(np.ones((1, 12), bool), count=2, radius=1)
+    array([[0, 0, 0, 2, 2, 2, 0, 0, 1, 1, 1, 0]])
+    """
+    random = np.random.default_rng(seed)
+    covered = convolve(allowed.astype(np.intp), _full(radius), mode="constant")
+    free = allowed & (covered >= _LEAST_DISC * _largest(allowed.shape, radius))
+    discs = np.zeros(allowed.shape, np.intp)
+    for number in range(1, count + 1):
+        centres = np.argwhere(free)
+        if not len(centres):
+            raise ValueError(
+                f"{count} discs with a radius of {radius:.2g} pixels have no room on the "
+                f"{np.count_nonzero(allowed)} pixels that are judged, bright and not anomalous "
+                "already: ask for a smaller radius, or for a smaller fraction of the pixels."
+            )
+        centre = random.choice(centres)
+        discs[allowed & disc(allowed.shape, centre, radius)] = number
+        free &= ~disc(allowed.shape, centre, 2 * radius + 1)
+    return discs
+
+
+def _full(radius: float) -> NDArray[np.intp]:
+    width = 2 * int(radius) + 1
+    return disc((width, width), (int(radius), int(radius)), radius).astype(np.intp)
+
+
+def _largest(shape: tuple[int, int], radius: float) -> int:
+    """Return how many pixels a disc has at most in a scan, which may be a line."""
+    full = _full(radius)
+    room = np.ones([min(extent, full.shape[0]) for extent in shape], np.intp)
+    return int(convolve(room, full, mode="constant").max())
