@@ -15,6 +15,7 @@ from hyperspy_cvae.detection._scores import (
     Score,
     check_score,
     energy_bin,
+    energy_width,
     score_spectra,
 )
 from hyperspy_cvae.detection._threshold import (
@@ -47,6 +48,7 @@ __all__ = [
     "describe_regions",
     "edges_at",
     "energy_bin",
+    "energy_width",
     "estimate_noise",
     "explain_difference",
     "find_anomalies",

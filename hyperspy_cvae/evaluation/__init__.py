@@ -1,6 +1,13 @@
 """What a detector finds of anomalies that are injected into recorded counts: pure functions."""
 
-from hyperspy_cvae.evaluation._discs import bright_pixels, disc, place_discs, placements
+from hyperspy_cvae.evaluation._discs import (
+    bright_pixels,
+    disc,
+    fitting_radius,
+    free_pixels,
+    place_discs,
+    placements,
+)
 from hyperspy_cvae.evaluation._injection import (
     Addition,
     Injection,
@@ -11,6 +18,7 @@ from hyperspy_cvae.evaluation._injection import (
     shifted,
 )
 from hyperspy_cvae.evaluation._rates import Rates, rates, smallest_found
+from hyperspy_cvae.evaluation._sizes import relative_sizes, shift_sizes
 from hyperspy_cvae.evaluation._smallest_shift import smallest_shift
 from hyperspy_cvae.evaluation._sweep import sweep
 
@@ -23,10 +31,14 @@ __all__ = [
     "bright_pixels",
     "disc",
     "edge_profile",
+    "fitting_radius",
+    "free_pixels",
     "peak_profile",
     "place_discs",
     "placements",
     "rates",
+    "relative_sizes",
+    "shift_sizes",
     "shifted",
     "smallest_found",
     "smallest_shift",

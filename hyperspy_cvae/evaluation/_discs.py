@@ -2,13 +2,14 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import convolve
+from scipy.ndimage import binary_dilation, convolve
 
 from hyperspy_cvae.blocks import Cube, to_map
 
 _DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
+_MARGIN = 3  # pixels over which smoothing carries an anomaly
 _LEAST_DISC = 0.75  # of its pixels: a border or a gap may cut off the rest
-_ENOUGH_DISCS = 5  # to tell a share
+_ENOUGH_DISCS = 5  # to tell which share is found
 
 
 def bright_pixels(
@@ -27,9 +28,35 @@ def bright_pixels(
     return judged & (total >= _DARKEST * np.median(total[judged]))
 
 
+def free_pixels(
+    cube: Cube,
+    channels: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return the pixels to inject into: bright ones that are not within 3 of known anomalies."""
+    return bright_pixels(cube, channels, judged) & ~binary_dilation(known, iterations=_MARGIN)
+
+
 def disc(shape: tuple[int, int], centre: ArrayLike, radius: float) -> NDArray[np.bool_]:
     """Return the pixels of a scan that are within a radius of a centre ``(row, column)``."""
     return np.hypot(*(np.indices(shape) - np.reshape(centre, (2, 1, 1)))) <= radius
+
+
+def fitting_radius(shape: tuple[int, int], pixels: float, radius: float) -> float:
+    """Return a radius, or a smaller one if a disc of it has more than a number of pixels.
+
+    Examples
+    --------
+    >>> fitting_radius((20, 30), pixels=40, radius=3), fitting_radius((20, 30), 5, radius=3)
+    (3, 1.0)
+    """
+    if _largest(shape, radius) <= pixels:
+        return radius
+    radii = np.unique(np.hypot(*np.indices((int(radius) + 1,) * 2)))
+    radii = radii[radii <= radius]
+    areas = np.array([_largest(shape, each) for each in radii])
+    return float(radii[np.abs(areas - pixels).argmin()])
 
 
 def placements(
@@ -37,16 +64,14 @@ def placements(
 ) -> list[NDArray[np.intp]]:
     """Return discs that together have a number of pixels, as often as makes them at least five.
 
-    Where one disc has more pixels than that, a smaller one is taken.
-
     Parameters
     ----------
     allowed
         Where discs may be, boolean ``(rows, columns)``.
     pixels
-        How many pixels the discs of one placement have together, about.
+        How many pixels the discs of one placement have together, about; it has one at least.
     radius
-        Largest radius in pixels.
+        Their radius in pixels.
     seed
         The same seed gives the same discs.
 
@@ -65,14 +90,7 @@ def placements(
     >>> [int(each.max()) for each in placements(np.ones((20, 30), bool), pixels=16, radius=1)]
     [3, 3]
     """
-    shape = allowed.shape
-    radii = np.unique(np.hypot(*np.indices((int(radius) + 1,) * 2)))
-    radii = radii[radii <= radius]
-    areas = np.array([_largest(shape, each) for each in radii])
-    if areas[-1] <= pixels:
-        count = round(pixels / areas[-1])
-    else:
-        count, radius = 1, float(radii[np.abs(areas - pixels).argmin()])
+    count = max(1, round(pixels / _largest(allowed.shape, radius)))
     times = -(-_ENOUGH_DISCS // count)
     return [place_discs(allowed, count, radius, [seed, number]) for number in range(times)]
 
@@ -115,7 +133,7 @@ def place_discs(
             raise ValueError(
                 f"{count} discs with a radius of {radius:.2g} pixels have no room on the "
                 f"{np.count_nonzero(allowed)} pixels that are judged, bright and not anomalous "
-                "already: ask for a smaller radius, or for a smaller fraction of the pixels."
+                "already: ask for smaller ones or a smaller fraction, or exclude fewer pixels."
             )
         centre = random.choice(centres)
         discs[allowed & disc(allowed.shape, centre, radius)] = number
