@@ -3,6 +3,11 @@
 from hyperspy_cvae.plotting._comparison import plot_comparison
 from hyperspy_cvae.plotting._decision import HISTOGRAM_SPAN, ThresholdPictures
 from hyperspy_cvae.plotting._drawing import ANOMALOUS, MAP, colour_limits, outline
+from hyperspy_cvae.plotting._found_shares import (
+    FoundShares,
+    plot_detection_limit,
+    plot_detectors,
+)
 from hyperspy_cvae.plotting._html import as_html
 from hyperspy_cvae.plotting._maps import plot_maps
 from hyperspy_cvae.plotting._region import plot_region
@@ -12,12 +17,15 @@ __all__ = [
     "ANOMALOUS",
     "HISTOGRAM_SPAN",
     "MAP",
+    "FoundShares",
     "SpectraPlot",
     "ThresholdPictures",
     "as_html",
     "colour_limits",
     "outline",
     "plot_comparison",
+    "plot_detection_limit",
+    "plot_detectors",
     "plot_maps",
     "plot_region",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -117,7 +117,11 @@ def outline(mask: BoolArray, step: tuple[float, float]) -> list[FloatArray]:
 
 
 def add_colour_bar(
-    figure: Figure, axes: list[Axes], picture: AxesImage, score: FloatArray, quantity: str
+    figure: Figure | SubFigure,
+    axes: list[Axes],
+    picture: AxesImage,
+    score: FloatArray,
+    quantity: str,
 ) -> None:
     low, high = picture.get_clim()
     finite = score[np.isfinite(score)]
