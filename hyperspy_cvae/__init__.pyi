@@ -1,5 +1,21 @@
-__all__ = ["CVAE", "AnomalyMaps", "EELSAnomalySignal", "LazyEELSAnomalySignal", "load", "phantoms"]
+__all__ = [
+    "CVAE",
+    "AnomalyMaps",
+    "ComparedDetectors",
+    "DetectionLimit",
+    "EELSAnomalySignal",
+    "LazyEELSAnomalySignal",
+    "load",
+    "phantoms",
+]
 
 from . import phantoms
 from .reconstruction import CVAE
-from .signals import AnomalyMaps, EELSAnomalySignal, LazyEELSAnomalySignal, load
+from .signals import (
+    AnomalyMaps,
+    ComparedDetectors,
+    DetectionLimit,
+    EELSAnomalySignal,
+    LazyEELSAnomalySignal,
+    load,
+)

@@ -230,6 +230,11 @@ def kept(cube: Cube) -> da.Array:
     return store.in_blocks(_chunks(cube.shape, cube.itemsize))
 
 
+def stored(cube: Cube) -> Cube:
+    """Return a cube that will be needed again: what is large goes to a temporary file."""
+    return cube if cube.nbytes <= _IN_MEMORY else kept(in_blocks(cube))
+
+
 @contextmanager
 def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
     """Say how blocks are computed here: those in memory by threads of this process.

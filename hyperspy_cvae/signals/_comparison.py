@@ -28,7 +28,7 @@ from hyperspy_cvae.detection import (
     without_small,
 )
 from hyperspy_cvae.evaluation import smallest_shift
-from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, TileMedian
+from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, Reconstructor, TileMedian
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import counts, energy_axis
@@ -122,12 +122,38 @@ class Comparison:
         """Compare with the first components of HyperSpy's ``decomposition()``."""
         cube, judged, alive = counts(signal)
         judged &= pixels
-        reconstruct = partial(_by_pca, n_components=n_components, use=judged, channels=alive)
+
+        def by_pca(cube: NDArray[np.float32]) -> NDArray[np.float32]:
+            return PCA(n_components).fit(cube, judged).reconstruct(cube)
+
+        reconstruct = partial(_in_channels, reconstruct=by_pca, channels=alive)
         provenance = {"method": f"PCA with {n_components} component{'s' * (n_components > 1)}"}
         axis = energy_axis(signal)
         spectra = reconstruct(cube)
         channels = channels & alive
         return cls(signal, cube, spectra, judged, channels, axis, reconstruct, provenance)
+
+    @classmethod
+    def with_fitted(
+        cls,
+        signal: "EELSAnomalySignal",
+        reconstructor: Reconstructor,
+        method: str,
+        pixels: NDArray[np.bool_],
+        channels: NDArray[np.bool_],
+    ) -> "Comparison":
+        """Compare with what is fitted once, to this spectrum image, whatever is compared later."""
+        cube, judged, alive = counts(signal)
+        judged &= pixels
+        fitted = reconstructor.fit(in_memory(cube)[..., alive], judged)
+        reconstruct = partial(_in_channels, reconstruct=fitted.reconstruct, channels=alive)
+        spectra, axis = reconstruct(cube), energy_axis(signal)
+        provenance = {"method": method}
+        return cls(signal, cube, spectra, judged, channels & alive, axis, reconstruct, provenance)
+
+    def of(self, cube: Cube) -> "Comparison":
+        """Return the comparison of another cube of this scan."""
+        return replace(self, cube=cube, spectra=self.reconstruct(cube), _made={})
 
     def warn_if_simpler(self, signal_range: Range | None) -> None:
         """Warn if the mean spectrum, or the median of a tile, explains as much in some range."""
@@ -166,8 +192,10 @@ class Comparison:
         by_hand: bool = False,
     ) -> AnomalyMaps:
         """Return what is found between two energies, and what its regions are."""
-        channels = self._channels(signal_range)
+        channels = self.channels_in(signal_range)
         mask, threshold = self.found(signal_range, score, limit, smallest_region)
+        if limit == "auto" and threshold.unimodal and np.isfinite(threshold.value):
+            threshold = self._with_limit(signal_range, score, threshold)
         scores = {each: self.scores(signal_range, each) for each in dict.fromkeys(("pcc", score))}
         notes = list(self.notes)
         if threshold is limit and mask.sum() > np.isfinite(scores[score]).sum() / 2:
@@ -242,7 +270,7 @@ class Comparison:
 
     def compared(self, signal_range: Range | None) -> tuple[Cube, Cube, NDArray[np.bool_]]:
         """Return what was measured, what is expected between two energies, and where to judge."""
-        channels = self._channels(signal_range)
+        channels = self.channels_in(signal_range)
         measured, expected = channels_of(self.cube, channels), channels_of(self.spectra, channels)
         # Vacuum without an electron says nothing.
         return measured, expected, self.judged & to_map(_any, measured, dtype=bool)
@@ -254,20 +282,18 @@ class Comparison:
 
     def energies(self, signal_range: Range | None) -> NDArray[np.floating]:
         """Return the energies that are compared in a range."""
-        return self.axis.values[self._channels(signal_range)]
+        return self.axis.values[self.channels_in(signal_range)]
 
     def _automatic(
         self, signal_range: Range | None, score: Score
     ) -> tuple[NDArray[np.bool_], Threshold]:
         def made() -> tuple[NDArray[np.bool_], Threshold]:
-            channels = self._channels(signal_range)
+            channels = self.channels_in(signal_range)
             _, expected, judged = self.compared(signal_range)
             mask, threshold = find_anomalies(self.scores(signal_range, score), score)
             mask, threshold = without_rare_bulk(
                 mask, threshold, self.cube, expected, channels, judged
             )
-            if threshold.unimodal and np.isfinite(threshold.value):
-                threshold = self._with_limit(threshold, channels, score, judged)
             return mask, threshold
 
         return self._once("automatic", signal_range, score, made)
@@ -276,13 +302,13 @@ class Comparison:
         self, name: str, signal_range: Range | None, score: Score, made: Callable[[], T]
     ) -> T:
         """Return what is made of a range by a score, and make it if it was not yet."""
-        key = name, score, self._channels(signal_range).tobytes()
+        key = name, score, self.channels_in(signal_range).tobytes()
         if key not in self._made:
             self._made[key] = made()
         made_before: T = self._made[key]
         return made_before
 
-    def _channels(self, signal_range: Range | None) -> NDArray[np.bool_]:
+    def channels_in(self, signal_range: Range | None) -> NDArray[np.bool_]:
         """Return the channels between two energies that may be compared, if they are enough."""
         inside = self.axis.channels(signal_range)
         energies = self.axis.values[inside]
@@ -301,22 +327,22 @@ class Comparison:
         return channels
 
     def _with_limit(
-        self,
-        threshold: Threshold,
-        channels: NDArray[np.bool_],
-        score: Score,
-        judged: NDArray[np.bool_],
+        self, signal_range: Range | None, score: Score, threshold: Threshold
     ) -> Threshold:
         """Return a threshold that found nothing, with what it would have found in its reason."""
-        width, shift = smallest_shift(
-            self.cube,
-            self.reconstruct,
-            channels,
-            score,
-            self.axis.dispersion_ev,
-            judged,
-            threshold.value,
-        )
+
+        def made() -> tuple[int, float]:
+            return smallest_shift(
+                self.cube,
+                self.reconstruct,
+                self.channels_in(signal_range),
+                score,
+                self.axis.dispersion_ev,
+                self.compared(signal_range)[2],
+                threshold.value,
+            )
+
+        width, shift = self._once("smallest shift", signal_range, score, made)
         where = f"shifted by {shift:.3g} eV within the signal range, in a disc {width} pixels wide"
         if np.isfinite(shift):
             seen = f"Spectra {where}, would have been found."
@@ -353,13 +379,15 @@ def _sum(block: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(block.sum(-1, dtype=float))
 
 
-def _by_pca(
-    cube: Cube, *, n_components: int, use: NDArray[np.bool_], channels: NDArray[np.bool_]
+def _in_channels(
+    cube: Cube,
+    *,
+    reconstruct: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    channels: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     cube = in_memory(cube)
     spectra = np.full(cube.shape, np.nan, np.float32)
-    learnt = cube[..., channels]
-    spectra[..., channels] = PCA(n_components).fit(learnt, use).reconstruct(learnt)
+    spectra[..., channels] = reconstruct(cube[..., channels])
     return spectra
 
 

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
-from hyperspy.defaults_parser import preferences
 from threadpoolctl import threadpool_limits
 
 from hyperspy_cvae.blocks import computing, in_blocks, in_memory
@@ -20,7 +19,9 @@ from hyperspy_cvae.signals._arrays import (
     kept_pixels,
 )
 from hyperspy_cvae.signals._comparison import Comparison, as_bulk
+from hyperspy_cvae.signals._evaluated import Evaluated
 from hyperspy_cvae.signals._maps import AnomalyMaps
+from hyperspy_cvae.signals._progress import shown
 from hyperspy_cvae.training import TrainingConfig
 
 _RESULT = "cvae"
@@ -28,7 +29,7 @@ _RESULT = "cvae"
 Range = tuple[float, float]
 
 
-class EELSAnomalySignal(EELSSpectrum):
+class EELSAnomalySignal(Evaluated, EELSSpectrum):
     """An EELS spectrum image that can be searched for anomalies.
 
     All that :class:`exspy.signals.EELSSpectrum` offers works on it.
@@ -139,7 +140,7 @@ class EELSAnomalySignal(EELSSpectrum):
                 judged & pixels,
                 channels=channels & alive,
                 axis=energy_axis(self),
-                show_progressbar=_show(show_progressbar),
+                show_progressbar=shown(show_progressbar),
             )
         setattr(self.learning_results, _RESULT, np.frombuffer(model.to_bytes(), np.uint8))
         return model
@@ -263,24 +264,31 @@ class EELSAnomalySignal(EELSSpectrum):
             kept_pixels(self, navigation_mask),
         )
         if method == "cvae":
-            model = model or self._trained_cvae()
-            if model is None:
-                warnings.warn(
-                    "No trained 3D-CVAE is kept with this signal: training one with defaults first "
-                    "(s.train_cvae() with settings of your own avoids this).",
-                    stacklevel=2,
-                )
-                model = self.train_cvae(
-                    navigation_mask=navigation_mask, show_progressbar=show_progressbar
-                )
+            model = self._model(model, navigation_mask, show_progressbar)
         # The threads are dask's: those of a product of matrices would be in their way.
-        with computing(self._lazy, _show(show_progressbar)), threadpool_limits(1, "blas"):
+        with computing(self._lazy, shown(show_progressbar)), threadpool_limits(1, "blas"):
             if model is None:
                 comparison = Comparison.with_pca(self, n_components, pixels, channels)
             else:
                 comparison = Comparison.with_network(self, model, pixels, channels)
                 comparison.warn_if_simpler(signal_range)
             return comparison.judge(signal_range, score, limit)
+
+    def _model(
+        self, model: CVAE | None, navigation_mask: Any, show_progressbar: bool | None
+    ) -> CVAE:
+        """Return the model given, or the one kept with this signal, or one trained now."""
+        model = model or self._trained_cvae()
+        if model is None:
+            warnings.warn(
+                "No trained 3D-CVAE is kept with this signal: training one with defaults first "
+                "(s.train_cvae() with settings of your own avoids this).",
+                stacklevel=3,
+            )
+            model = self.train_cvae(
+                navigation_mask=navigation_mask, show_progressbar=show_progressbar
+            )
+        return model
 
     def _trained_cvae(self) -> CVAE | None:
         """Return the model kept with this signal, if there is one."""
@@ -290,9 +298,3 @@ class EELSAnomalySignal(EELSSpectrum):
 
 class LazyEELSAnomalySignal(EELSAnomalySignal, LazyEELSSpectrum):
     """The lazy twin of :class:`EELSAnomalySignal`."""
-
-
-def _show(show_progressbar: bool | None) -> bool:
-    if show_progressbar is None:
-        return bool(preferences.General.show_progressbar)
-    return show_progressbar

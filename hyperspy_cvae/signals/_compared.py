@@ -1,0 +1,263 @@
+"""Which detector would have found what in a spectrum image."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from hyperspy_cvae.blocks import Cube, stored
+from hyperspy_cvae.detection import Limit, Score
+from hyperspy_cvae.evaluation import (
+    Shift,
+    fitting_radius,
+    free_pixels,
+    placements,
+    shift_sizes,
+    smallest_found,
+    sweep,
+)
+from hyperspy_cvae.plotting import FoundShares, plot_detectors
+from hyperspy_cvae.reconstruction import CVAE, PCA, Mean, Reconstructor, TileMedian
+from hyperspy_cvae.signals._arrays import map_scale
+from hyperspy_cvae.signals._comparison import Comparison
+from hyperspy_cvae.signals._maps import AnomalyMaps
+
+if TYPE_CHECKING:
+    from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
+
+_NETWORK = "3D-CVAE"
+_SIMPLER: dict[str, Callable[[], Reconstructor]] = {
+    "PCA-3": partial(PCA, 3),
+    "PCA-4": partial(PCA, 4),
+    "PCA-5": partial(PCA, 5),
+    "tile median": TileMedian,
+    "mean": Mean,
+}
+_RADIUS, _SHARE = 3, 0.02  # pixels; of the scan: more would no longer be an exception
+_LEAST_FOUND = 0.5  # of the discs
+_RANKS_BETTER = 0.03  # average precision
+
+
+@dataclass(frozen=True)
+class ComparedDetectors:
+    """Several detectors side by side: what they find, and what they would find.
+
+    Parameters
+    ----------
+    found
+        The :class:`AnomalyMaps` of each detector by its name: ``"3D-CVAE"``, ``"PCA-3"``,
+        ``"PCA-4"``, ``"PCA-5"``, ``"tile median"`` and ``"mean"``.
+    table
+        One line for each detector: ``pixels`` and ``regions`` it finds in the spectrum image as it
+        is, the ``seconds`` that takes without the training of the network, the
+        ``smallest_shift`` in eV from which on it finds at least half of the injected discs (NaN if
+        not the largest), and the share of the discs that it finds of each shift, such as ``"0.6
+        eV"``.
+    yardstick
+        One line for each detector and shift: ``detector``, ``size`` in eV, in how many ``scans``,
+        each with discs at other places, how many ``discs`` were injected and ``discs_found``, of
+        how many ``pixels`` how many were found (``pixels_found``), and the means over the scans of
+        ``bulk_flagged``, pixels of the bulk that are anomalous only with the injection, and of
+        the ``average_precision``.
+    """
+
+    found: dict[str, AnomalyMaps]
+    table: pd.DataFrame
+    yardstick: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def summary(self) -> str:
+        """Return who finds what, and whether the network was worth it, in a few readable lines."""
+        first = self.found[_NETWORK]
+        low, high = first.signal_range
+        title = first.image.metadata.get_item("General.title", "") or "a spectrum image"
+        quantity = first.score.metadata.Signal.quantity
+        discs = self.yardstick["discs"].max()
+        lines = [
+            f"Detectors compared on {title}",
+            f"  compared in     {low:.6g}-{high:.6g} {first.units}".rstrip(),
+            f"  by              {quantity}, the same threshold for all",
+            f"  would find      at least half of {discs} discs with an injected shift",
+        ]
+        for name, line in self.table.iterrows():
+            would = _from(line["smallest_shift"])
+            lines.append(f"  {name:<16}{line['pixels']:.0f} pixels anomalous; would find {would}")
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
+        """Return in plain words whether the network was worth it here."""
+        shifts = self.table["smallest_shift"].fillna(np.inf)
+        precision = self.yardstick.groupby("detector")["average_precision"].mean()
+        finds, ranks = shifts.drop(_NETWORK).idxmin(), precision.drop(_NETWORK).idxmax()
+        shift, gain = shifts[_NETWORK], precision[_NETWORK] - precision[ranks]
+        better = (shift < shifts[finds]) + (gain > _RANKS_BETTER)
+        worse = (shift > shifts[finds]) + (gain < -_RANKS_BETTER)
+        if better and worse:
+            verdict = "It is open whether the network was worth it here"
+        elif better or worse:
+            verdict = f"The network was {'' if better else 'not '}worth it here"
+        else:
+            verdict = "The network was not needed here"
+        told = (
+            f"{verdict}: it finds {_from(shift)}, and the best of the others, {finds}, "
+            f"{_from(shifts[finds])}; its average precision over all shifts is "
+            f"{precision[_NETWORK]:.2f}, and that of {ranks}, the best of the others, "
+            f"{precision[ranks]:.2f}."
+        )
+        if better and not worse:
+            return told
+        return f"{told} Where bulk varies little, more is not to be had; else train longer."
+
+    def plot(self) -> None:
+        """Plot the maps side by side, and below what is found of shifts that were injected.
+
+        The figure is pyplot's current one afterwards, ``matplotlib.pyplot.gcf()``.
+        """
+        self._figure()
+
+    def _figure(self) -> Figure:
+        first = self.found[_NETWORK]
+        scale, units = map_scale(first.pcc)
+        panels = [
+            (name, each.score.data, each.mask.data, each.threshold)
+            for name, each in self.found.items()
+        ]
+        curves = [
+            FoundShares(
+                name,
+                lines["size"].to_numpy(),
+                (lines["discs_found"] / lines["discs"]).to_numpy(),
+                lines["average_precision"].to_numpy(),
+                self.table.loc[name, "smallest_shift"],
+            )
+            for name, lines in self.yardstick.groupby("detector", sort=False)
+        ]
+        return plot_detectors(
+            panels,
+            curves,
+            quantity=first.score.metadata.Signal.quantity,
+            scale=scale,
+            units=units,
+            title=first.image.metadata.get_item("General.title", ""),
+        )
+
+
+def _from(shift: float) -> str:
+    return f"shifts from {shift:.3g} eV on" if np.isfinite(shift) else "none of the shifts"
+
+
+class Asked(NamedTuple):
+    """How all detectors are to judge."""
+
+    signal_range: tuple[float, float] | None
+    score: Score
+    limit: Limit
+
+
+def compare(
+    signal: "EELSAnomalySignal",
+    model: CVAE,
+    pixels: NDArray[np.bool_],
+    channels: NDArray[np.bool_],
+    asked: Asked,
+    shifts: Sequence[float] | None,
+    seed: int,
+    show_progressbar: bool,
+) -> ComparedDetectors:
+    """Judge a spectrum image by all detectors, without and with injected shifts.
+
+    No more than two reconstructions are held in memory at a time, unless they are small.
+    """
+    found: dict[str, AnomalyMaps] = {}
+    seconds, reconstructs = {}, {}
+    with tqdm(total=1 + len(_SIMPLER), unit="scan", disable=not show_progressbar) as bar:
+        bar.set_description("Comparing detectors")
+        start = time.perf_counter()
+        for name, comparison in _comparisons(signal, model, pixels, channels):
+            comparison.found(*asked)  # which is kept
+            seconds[name] = time.perf_counter() - start
+            found[name] = replace(comparison, spectra=stored(comparison.spectra)).judge(*asked)
+            reconstructs[name] = comparison.reconstruct
+            bar.update()
+            start = time.perf_counter()
+        yardstick = _yardstick(comparison, reconstructs, asked, found, shifts, seed, bar)
+    return ComparedDetectors(found, _table(found, seconds, yardstick), yardstick)
+
+
+def _comparisons(
+    signal: "EELSAnomalySignal",
+    model: CVAE,
+    pixels: NDArray[np.bool_],
+    channels: NDArray[np.bool_],
+) -> Iterator[tuple[str, Comparison]]:
+    network = Comparison.with_network(signal, model, pixels, channels)
+    channels = network.channels  # what it has learnt is compared by all
+    yield _NETWORK, network
+    del network
+    for name, detector in _SIMPLER.items():
+        yield name, Comparison.with_fitted(signal, detector(), name, pixels, channels)
+
+
+def _yardstick(
+    comparison: Comparison,
+    reconstructs: dict[str, Callable[[Cube], Cube]],
+    asked: Asked,
+    found: dict[str, AnomalyMaps],
+    shifts: Sequence[float] | None,
+    seed: int,
+    bar: tqdm,
+) -> pd.DataFrame:
+    """Return what each detector finds of shifts, in discs off what any of them finds already."""
+    channels = comparison.channels_in(asked.signal_range)
+    injection = Shift(channels, comparison.axis.dispersion_ev)
+    sizes = shift_sizes(shifts, channels, injection.dispersion, "shifts")
+    judged, known = comparison.judged, np.zeros_like(comparison.judged)
+    for each in found.values():
+        known |= np.reshape(each.mask.data, known.shape)
+    pixels = _SHARE * np.count_nonzero(judged)
+    radius = fitting_radius(judged.shape, pixels, _RADIUS)
+    allowed = free_pixels(comparison.cube, channels, judged, known)
+    places = placements(allowed, pixels, radius, seed)
+    bar.reset(len(reconstructs) * len(sizes) * len(places))
+    bar.set_description("Injecting shifts")
+
+    def find(cube: Cube, detector: Comparison) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+        injected = detector.of(cube)
+        mask, _ = injected.found(*asked)
+        bar.update()
+        return injected.scores(asked.signal_range, asked.score), mask
+
+    tables = []
+    for name, reconstruct in reconstructs.items():
+        detector = partial(find, detector=replace(comparison, reconstruct=reconstruct))
+        table = sweep(
+            comparison.cube, comparison.spectra, injection, sizes, places, detector, known
+        )
+        table.insert(0, "detector", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _table(
+    found: dict[str, AnomalyMaps], seconds: dict[str, float], yardstick: pd.DataFrame
+) -> pd.DataFrame:
+    lines = {}
+    for name, lines_of in yardstick.groupby("detector"):
+        sizes, share = lines_of["size"].to_numpy(), lines_of["discs_found"] / lines_of["discs"]
+        lines[name] = {
+            "pixels": int(found[name].mask.data.sum()),
+            "regions": len(found[name].regions),
+            "seconds": round(seconds[name], 1),
+            "smallest_shift": smallest_found(sizes, share.to_numpy() >= _LEAST_FOUND),
+            **{f"{size:.3g} eV": value for size, value in zip(sizes, share, strict=True)},
+        }
+    return pd.DataFrame.from_dict(lines, orient="index").loc[list(found)].rename_axis("detector")

@@ -1,0 +1,202 @@
+"""Detectors beside each other, and how small an anomaly could have been."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from hyperspy_cvae import ComparedDetectors, DetectionLimit, EELSAnomalySignal
+from hyperspy_cvae.phantoms import UNIFORM, PeakShift, bifeo3
+
+FE_L = (690.0, 735.5)
+NAMES = ["3D-CVAE", "PCA-3", "PCA-4", "PCA-5", "tile median", "mean"]
+# Networks trained so briefly are often no better than a mean.
+pytestmark = pytest.mark.filterwarnings("ignore:the me.* explain.* this spectrum image as well")
+
+
+@pytest.fixture(scope="module")
+def crystal() -> EELSAnomalySignal:
+    """A uniform crystal, and a network that has seen little of it."""
+    signal = bifeo3((32, 30), 66, offset=690, dispersion=0.7, structure=UNIFORM, seed=1).signal
+    signal.train_cvae(epochs=3)
+    return signal
+
+
+@pytest.fixture(scope="module")
+def compared(crystal: EELSAnomalySignal) -> ComparedDetectors:
+    return crystal.compare_detectors(FE_L, score="smoothed", shifts=(0.0, 1.4, 6.3))
+
+
+@pytest.fixture(scope="module")
+def limit(crystal: EELSAnomalySignal) -> DetectionLimit:
+    return crystal.detection_limit(FE_L, sizes=(0.0, 6.3), fractions=(0.05, 0.01))
+
+
+def test_a_large_shift_is_found_by_all_and_none_by_none(compared: ComparedDetectors) -> None:
+    table = compared.table
+    assert list(table.index) == NAMES
+    assert (table["0 eV"] == 0).all()
+    assert (table["6.3 eV"] == 1).all()
+    assert table["smallest_shift"].isin([1.4, 6.3]).all()
+
+
+def test_nothing_is_better_than_the_mean_of_a_uniform_crystal(compared: ComparedDetectors) -> None:
+    precision = compared.yardstick.set_index(["detector", "size"])["average_precision"].unstack()
+    assert (precision[1.4] <= precision.loc["mean", 1.4] + 0.1).all()
+    # Where nothing is injected, discs are chosen by chance.
+    assert (precision[0.0] < 0.15).all()
+
+
+def test_maps_are_those_of_a_detection(
+    crystal: EELSAnomalySignal, compared: ComparedDetectors
+) -> None:
+    for name, options in (("3D-CVAE", {}), ("PCA-4", {"method": "pca", "n_components": 4})):
+        alone = crystal.detect_anomalies(FE_L, score="smoothed", **options)
+        beside = compared.found[name]
+        np.testing.assert_array_equal(beside.score.data, alone.score.data)
+        np.testing.assert_array_equal(beside.mask.data, alone.mask.data)
+        assert beside.threshold.value == alone.threshold.value
+    assert compared.found["mean"].provenance["method"] == "mean"
+
+
+def test_summary_of_detectors(compared: ComparedDetectors) -> None:
+    text = str(compared)
+    assert "690-735.5 eV" in text
+    for name in NAMES:
+        assert f"\n  {name} " in text
+    assert text.splitlines()[-1].startswith(("The network was", "It is open whether the network"))
+
+
+@pytest.mark.parametrize(
+    ("shifts", "precisions", "verdict"),
+    [
+        ((1.0, 2.0, 4.0), (0.8, 0.6, 0.7), "The network was worth it here"),
+        ((2.0, 2.0, 4.0), (0.8, 0.6, 0.7), "The network was worth it here"),
+        ((2.0, 2.0, np.nan), (0.7, 0.6, 0.69), "The network was not needed here"),
+        ((np.nan, np.nan, np.nan), (0.1, 0.1, 0.1), "The network was not needed here"),
+        ((4.0, 2.0, 4.0), (0.8, 0.6, 0.7), "It is open whether the network was worth it here"),
+        ((np.nan, 2.0, 4.0), (0.7, 0.7, 0.7), "The network was not worth it here"),
+    ],
+)
+def test_verdict(shifts: tuple[float, ...], precisions: tuple[float, ...], verdict: str) -> None:
+    names = ["3D-CVAE", "PCA-3", "mean"]
+    table = pd.DataFrame({"smallest_shift": shifts}, index=names)
+    yardstick = pd.DataFrame({"detector": names, "average_precision": precisions})
+    assert ComparedDetectors({}, table, yardstick)._verdict().startswith(f"{verdict}: ")
+
+
+def test_discs_lie_off_anomalies_of_the_specimen() -> None:
+    anomaly = PeakShift(6.0, radius=3, discs=1)
+    phantom = bifeo3(
+        (32, 30), 66, offset=690, dispersion=0.7, structure=UNIFORM, anomaly=anomaly, seed=1
+    )
+    signal, before = phantom.signal, phantom.signal.data.copy()
+    model = signal.train_cvae(epochs=3)
+    options = {"model": model, "score": "smoothed"}
+    compared = signal.compare_detectors(FE_L, shifts=(6.3,), **options)
+    np.testing.assert_array_equal(signal.data, before)
+    # PCA takes what it was fitted to for bulk, but discs it was not fitted to for anomalous.
+    found = compared.table.loc[["3D-CVAE", "tile median", "mean"]]
+    assert (found["pixels"] >= 20).all()
+    assert (found["6.3 eV"] == 1).all()
+    limit = signal.detection_limit(FE_L, sizes=(6.3,), fractions=(0.05,), **options)
+    assert limit.already == compared.table.loc["3D-CVAE", "pixels"]
+    assert limit.table["share_found"][0] > 0.5
+    assert "anomalous already" in str(limit)
+
+
+def test_a_network_is_trained_if_there_is_none(
+    crystal: EELSAnomalySignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = crystal.deepcopy()
+    model = signal._trained_cvae()
+    del signal.learning_results.cvae
+    monkeypatch.setattr(EELSAnomalySignal, "train_cvae", lambda *arguments, **options: model)
+    with pytest.warns(UserWarning, match="No trained 3D-CVAE is kept") as caught:
+        signal.detection_limit(FE_L, sizes=(6.3,), fractions=(0.05,))
+    assert caught[0].filename == __file__
+
+
+def test_table_of_the_limit(limit: DetectionLimit) -> None:
+    table = limit.table
+    assert list(table["fraction"]) == [0.01, 0.01, 0.05, 0.05]
+    assert list(table["size"]) == [0.0, 6.3, 0.0, 6.3]
+    assert (table["discs"] >= 5).all()
+    assert (table["discs_found"][table["size"] == 0] == 0).all()
+    assert (table["discs_found"] >= table["discs"] / 2)[table["size"] > 0].all()
+    assert (table["radius"] <= 3).all()
+    np.testing.assert_allclose(table["share_found"], table["pixels_found"] / table["pixels"])
+    assert limit.smallest(0.05) == pytest.approx(6.3)
+    assert "found from 6.3 eV on" in str(limit)
+    with pytest.raises(ValueError, match=r"fraction is 0.3: choose one that was injected, 0.01"):
+        limit.smallest(0.3)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("peak", 4.0), ("edge", 1.0)])
+def test_peaks_and_edges(crystal: EELSAnomalySignal, kind: str, size: float) -> None:
+    limit = crystal.detection_limit(
+        FE_L, kind=kind, sizes=(1e-3, size), fractions=(0.02,), energy=705.6
+    )
+    assert limit.energy == pytest.approx(705.4)
+    assert list(limit.table["discs_found"]) == [0, limit.table["discs"][0]]
+    assert limit.smallest(0.02) == size
+    assert f"{kind}s at 705.4 eV, relative to the counts there" in str(limit)
+
+
+def test_lazy_and_in_memory_are_alike(crystal: EELSAnomalySignal, limit: DetectionLimit) -> None:
+    lazy = crystal.as_lazy()
+    again = lazy.detection_limit(FE_L, sizes=(0.0, 6.3), fractions=(0.05, 0.01))
+    pd.testing.assert_frame_equal(again.table, limit.table, rtol=0.02)
+    compared = lazy.compare_detectors(FE_L, score="pcc", shifts=(6.3,))
+    assert list(compared.found) == NAMES
+    assert lazy._lazy
+
+
+def test_line_scan() -> None:
+    signal = bifeo3((1, 300), 66, offset=690, dispersion=0.7, structure=UNIFORM).signal.inav[:, 0]
+    model = signal.train_cvae(epochs=2)
+    limit = signal.detection_limit(FE_L, model=model, sizes=(8.0,), fractions=(0.03,))
+    assert limit.table["pixels"][0] / limit.table["discs"][0] == pytest.approx(7, abs=1)
+    assert limit.table["average_precision"][0] > 0.5
+    compared = signal.compare_detectors(FE_L, model=model, score="pcc", shifts=(8.0,))
+    compared.plot()
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "valence"}, "kind is 'valence': choose one of shift, peak, edge"),
+        ({"fractions": (0.0,)}, "fractions is .*: give shares of the pixels between 0 and 1"),
+        ({"fractions": ()}, "fractions is"),
+        ({"sizes": (-1.0,)}, "sizes is"),
+        ({"sizes": (0.1,)}, "shifts are whole channels of 0.7 eV"),
+        ({"radius": -1}, "radius is -1"),
+        ({"energy": 700.0}, "energy was given with kind='shift'"),
+        ({"kind": "edge", "energy": 740.0}, r"energy 740 lies outside .* 690-735.5 eV"),
+        ({"fractions": (0.9,), "sizes": (2.0,)}, "have no room"),
+    ],
+)
+def test_what_cannot_be_injected(
+    crystal: EELSAnomalySignal, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        crystal.detection_limit(FE_L, **options)
+
+
+def test_what_cannot_be_compared(crystal: EELSAnomalySignal) -> None:
+    with pytest.raises(ValueError, match=r"100 eV, but the signal range is 46\.2 eV"):
+        crystal.compare_detectors(FE_L, shifts=(100.0,))
+    with pytest.raises(ValueError, match="score is 'best'"):
+        crystal.compare_detectors(FE_L, score="best")
+
+
+def test_figures(compared: ComparedDetectors, limit: DetectionLimit) -> None:
+    compared.plot()
+    titles = [axes.get_title().split("\n")[0] for axes in plt.gcf().axes]
+    assert titles[: len(NAMES)] == NAMES
+    plt.close("all")
+    limit.plot()
+    left, right = plt.gcf().axes
+    assert left.get_xlabel() == right.get_xlabel() == "Shift (eV)"
+    plt.close("all")
