@@ -1,14 +1,11 @@
-"""The paper's figures 2, 3 and 5 of the phantom, drawn for ``paper_table.py``."""
+"""The paper's figures 2 and 3 of the phantom, drawn for ``paper_table.py``."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from sklearn.metrics.pairwise import cosine_similarity
 
 from hyperspy_cvae.detection import anomalous, otsu_threshold
 from hyperspy_cvae.plotting import plot_comparison
-from hyperspy_cvae.reconstruction import CVAE
 
 
 def sums_and_reconstructions(measured: np.ndarray, cvae: np.ndarray, pca: np.ndarray) -> Figure:
@@ -53,38 +50,3 @@ def scores_and_histograms(
         threshold = otsu_threshold(scores)
         panels.append((name, scores, anomalous(scores, threshold), threshold))
     return plot_comparison(panels, truth, scale=scale, units=units)
-
-
-def similarity(model: CVAE, clean: np.ndarray, injected: np.ndarray) -> np.ndarray:
-    """Return the cosine similarity of the latent vectors of clean and of injected shards.
-
-    Parameters
-    ----------
-    model
-        The network.
-    clean, injected
-        Counts ``(rows, columns, energy)`` without and with anomalies.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(clean shards, injected shards)``, row by row of shards.
-    """
-    return np.asarray(cosine_similarity(model.latent(clean), model.latent(injected)))
-
-
-def latent_similarity(similarities: np.ndarray) -> Figure:
-    """Draw figure 5, the cosine similarity of clean and injected shards."""
-    drawn, axes = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
-    last = len(similarities) + 0.5
-    picture = axes.imshow(similarities, cmap="cividis", vmax=1, extent=(0.5, last, last, 0.5))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
-    diagonal = similarities.diagonal()
-    axes.set(
-        xlabel="Shard with anomalies injected",
-        ylabel="Clean shard",
-        title=f"On the diagonal {diagonal.min():.3f} to {diagonal.max():.3f}",
-    )
-    drawn.colorbar(picture, label="Cosine similarity of the latent vectors", shrink=0.9)
-    return drawn

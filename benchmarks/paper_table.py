@@ -26,12 +26,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from paper_figures import (
-    latent_similarity,
-    scores_and_histograms,
-    similarity,
-    sums_and_reconstructions,
-)
+from paper_figures import scores_and_histograms, sums_and_reconstructions
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
 from hyperspy_cvae import __version__
@@ -122,10 +117,11 @@ def draw(phantom, clean, models, maps, name) -> None:  # type: ignore[no-untyped
     pcc, sums = ([maps[f"{each}, {of}"] for each in both] for of in ("pcc", "sum"))
     column, row = phantom.signal.axes_manager.navigation_axes
     truth = np.asarray(phantom.truth.data, bool)
+    clean.signal.plot_latent_similarity(phantom.signal, model=models["3D-CVAE"][0])
     figures = {
+        "5": plt.gcf(),
         "2ab": sums_and_reconstructions(counts.sum(-1), *sums),
         "2cd_3": scores_and_histograms(*pcc, truth, (row.scale, column.scale), column.units),
-        "5": latent_similarity(similarity(models["3D-CVAE"][0], clean.signal.data, counts)),
     }
     for number, drawn in figures.items():
         drawn.savefig(f"{name}_figure_{number}.png", dpi=150)

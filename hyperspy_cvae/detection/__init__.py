@@ -8,6 +8,7 @@ from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.detection._quality import ReconstructionQuality, reconstruction_quality
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, ResidualScale, describe_regions, without_small
 from hyperspy_cvae.detection._scores import (
@@ -35,6 +36,7 @@ __all__ = [
     "Finding",
     "Limit",
     "Noise",
+    "ReconstructionQuality",
     "Region",
     "ResidualScale",
     "Score",
@@ -55,6 +57,7 @@ __all__ = [
     "fixed_threshold",
     "otsu_threshold",
     "pearson_correlation",
+    "reconstruction_quality",
     "score_spectra",
     "with_local_misfit",
     "without_rare_bulk",

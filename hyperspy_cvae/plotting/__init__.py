@@ -8,8 +8,11 @@ from hyperspy_cvae.plotting._found_shares import (
     plot_detection_limit,
     plot_detectors,
 )
+from hyperspy_cvae.plotting._history import plot_history
 from hyperspy_cvae.plotting._html import as_html
+from hyperspy_cvae.plotting._latent import plot_latent_similarity
 from hyperspy_cvae.plotting._maps import plot_maps
+from hyperspy_cvae.plotting._quality import plot_reconstruction_quality
 from hyperspy_cvae.plotting._region import plot_region
 from hyperspy_cvae.plotting._spectra import SpectraPlot
 
@@ -26,6 +29,9 @@ __all__ = [
     "plot_comparison",
     "plot_detection_limit",
     "plot_detectors",
+    "plot_history",
+    "plot_latent_similarity",
     "plot_maps",
+    "plot_reconstruction_quality",
     "plot_region",
 ]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
@@ -17,21 +17,18 @@ from hyperspy_cvae import modelfile
 from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import AnyCube, Cube, blockwise, in_blocks, in_memory, kept, replaced
 from hyperspy_cvae.networks import (
-    CompactConfig,
     CVAENetwork,
-    NetworkConfig,
-    PaperConfig,
     build_network,
     checked_precision,
     network_config,
     network_name,
 )
-from hyperspy_cvae.preprocessing import PAPER_PREPROCESSING, Preprocessing
+from hyperspy_cvae.preprocessing import Preprocessing
+from hyperspy_cvae.reconstruction._config import CVAEConfig
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.reconstruction._second_look import second_look
 from hyperspy_cvae.shards import blend, reflected, shard_size, starts
 from hyperspy_cvae.training import (
-    PAPER_TRAINING,
     History,
     TrainingConfig,
     check_cost,
@@ -43,63 +40,6 @@ _BATCH = 8
 _TILE = 128 * 2**20  # bytes: of a small one most pixels lie in shards of its neighbours, too
 _ONE_AT_A_TIME = SerializableLock("hyperspy_cvae.reconstruction")  # a network uses all threads
 _STATE = "network."
-
-
-@dataclass(frozen=True)
-class CVAEConfig:
-    """Everything that decides what a :class:`CVAE` becomes, beside its data.
-
-    Parameters
-    ----------
-    network
-        Which network, and its sizes.
-    training
-        How it is trained.
-    preprocessing
-        What happens to counts before the network sees them.
-    shard_size
-        Largest extent of a shard in pixels; small scans get smaller ones.
-    overlap
-        Fraction of a shard that neighbouring shards share in a reconstruction, 0 to below 1.
-    margin
-        Fraction of a shard that it may hold beyond the scan, which is reflected at its borders, 0
-        to 0.5: at its own border a shard fits less well.
-    second_look
-        Whether a reconstruction is mended where it does not fit within the noise.
-    seed
-        Seed of everything that is random.
-    """
-
-    network: NetworkConfig = field(default_factory=CompactConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    shard_size: int = 24
-    overlap: float = 0.5
-    margin: float = 0.25
-    second_look: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.shard_size < 1:
-            raise ValueError(f"shard_size is {self.shard_size}, but at least 1 is needed: use 24.")
-        if not 0 <= self.overlap < 1:
-            raise ValueError(
-                f"overlap is {self.overlap}, but a fraction from 0 to below 1 is needed: use 0.5."
-            )
-        if not 0 <= self.margin <= 0.5:
-            raise ValueError(
-                f"margin is {self.margin}, but a fraction from 0 to 0.5 is needed: use 0.25."
-            )
-
-
-PAPER_CVAE = CVAEConfig(
-    network=PaperConfig(),
-    training=PAPER_TRAINING,
-    preprocessing=PAPER_PREPROCESSING,
-    margin=0.0,
-    second_look=False,
-)
-"""As published by Sultanov et al., Small 2025."""
 
 
 class CVAE:
@@ -223,23 +163,13 @@ class CVAE:
         ValueError
             If the model is not trained, or the axis or the scan does not fit it.
         """
-        _, shape, channels = self._trained()
+        _, _, channels = self._trained()
         own = self.axis
         if axis is not None and own is not None and axis != own:
             axis.check_covers(own)
             spectra: Any = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
             return np.where(axis.inside(own), spectra, np.float32(np.nan))  # type: ignore[return-value]
-        if cube.shape[2] != channels.size:
-            raise ValueError(
-                f"The spectrum image has {cube.shape[2]} channels, but the model was trained on "
-                f"{channels.size}: use the spectrum image's own model."
-            )
-        if any(n < m for n, m in zip(cube.shape[:2], shape, strict=True)):
-            raise ValueError(
-                f"The scan of {cube.shape[0]} x {cube.shape[1]} pixels is smaller than the shards "
-                f"of {shape[0]} x {shape[1]} that the model was trained on: train a model on this "
-                "spectrum image."
-            )
+        self._check_fits(cube)
         intensities: Any
         intensities, (offset, scale) = self.config.preprocessing.apply(_take(cube, channels))
 
@@ -263,23 +193,69 @@ class CVAE:
             first = replaced(first, *second_look(intensities, first))
         return blockwise(counts, first, channels=channels.size)
 
-    def latent(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the latent vectors ``(shards, latent)`` of shards that tile a cube.
+    def latent(self, cube: Cube, axis: EnergyAxis | None = None) -> NDArray[np.float32]:
+        """Return the latent vectors of shards that tile a cube, ``(rows, columns, latent)``.
+
+        They are the means of what the encoder tells of a shard; where the shards lie is told by
+        :meth:`tiling`.
 
         Parameters
         ----------
         cube
-            Counts ``(rows, columns, energy)`` on the model's own energy axis, float32, finite.
+            Counts ``(rows, columns, energy)``, float32, finite. Of a dask array a row of shards is
+            in memory at a time.
+        axis
+            Energy axis of the cube. If it is not the one of the training, the cube is resampled
+            onto that one.
+
+        Raises
+        ------
+        ValueError
+            If the model is not trained, or the axis or the scan does not fit it.
         """
         network, shape, channels = self._trained()
+        if axis is not None and self.axis is not None and axis != self.axis:
+            axis.check_covers(self.axis)
+            cube = resample(cube, axis, self.axis)
+        self._check_fits(cube)
         intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
         scan = intensities.shape[:2]
-        corners = list(product(*(each.tolist() for each in map(starts, scan, shape, shape))))
-        vectors = [
-            network.encode(shards)[0].cpu().numpy()
-            for _, shards in self._batches(in_memory(intensities), scan, corners)
-        ]
-        return np.concatenate(vectors)
+        rows, columns = (each.tolist() for each in self.tiling(scan))
+        vectors = []
+        for row in rows:
+            shards_of_row = in_memory(intensities[row : row + shape[0]])
+            corners = [(row, column) for column in columns]
+            for _, shards in self._batches(shards_of_row, scan, corners, (row, 0)):
+                vectors.append(network.encode(shards)[0].cpu().numpy())
+        return np.concatenate(vectors).reshape(len(rows), len(columns), -1)
+
+    def tiling(self, scan: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the first rows and the first columns of shards that tile a scan.
+
+        They are evenly spread, to a pixel: where a scan is no multiple of a shard, neighbours
+        overlap.
+        """
+        _, shape, _ = self._trained()
+        rows, columns = (starts(n, size, size) for n, size in zip(scan, shape, strict=True))
+        return rows, columns
+
+    def plot_history(self) -> None:
+        """Plot how the training went, epoch by epoch.
+
+        Above, the cross-entropy above the entropy of the data, of held-out tiles too where there
+        are any, and the epoch whose weights are kept; below, the divergence. The figure is pyplot's
+        current one afterwards, ``matplotlib.pyplot.gcf()``.
+
+        Raises
+        ------
+        ValueError
+            If the model is not trained.
+        """
+        from hyperspy_cvae.plotting import plot_history
+
+        self._trained()
+        assert self.history is not None
+        plot_history(self.history)
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, as plain values under readable names."""
@@ -334,6 +310,20 @@ class CVAE:
         if self._network is None or self.shape is None or self.channels is None:
             raise ValueError("The model is not trained yet: call fit, or load a trained one.")
         return self._network, self.shape, self.channels
+
+    def _check_fits(self, cube: Cube) -> None:
+        _, shape, channels = self._trained()
+        if cube.shape[2] != channels.size:
+            raise ValueError(
+                f"The spectrum image has {cube.shape[2]} channels, but the model was trained on "
+                f"{channels.size}: use the spectrum image's own model."
+            )
+        if any(n < m for n, m in zip(cube.shape[:2], shape, strict=True)):
+            raise ValueError(
+                f"The scan of {cube.shape[0]} x {cube.shape[1]} pixels is smaller than the shards "
+                f"of {shape[0]} x {shape[1]} that the model was trained on: train a model on this "
+                "spectrum image."
+            )
 
     def _margin(self, shape: tuple[int, int]) -> tuple[int, int]:
         return int(shape[0] * self.config.margin), int(shape[1] * self.config.margin)

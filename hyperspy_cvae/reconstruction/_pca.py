@@ -15,6 +15,13 @@ class PCA:
     n_components
         Number of components that are kept.
 
+    Attributes
+    ----------
+    components
+        Orthonormal, ``(energy, n_components)``; the first k span what the first k of HyperSpy's do.
+    explained_variance_ratio
+        Of all components, as HyperSpy's scree plot shows it.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -31,6 +38,7 @@ class PCA:
             )
         self.n_components = n_components
         self.components: NDArray[np.floating] | None = None
+        self.explained_variance_ratio: NDArray[np.floating] | None = None
 
     def fit(self, cube: NDArray[np.float32], use: NDArray[np.bool_] | None = None) -> "PCA":
         """Learn the components from the spectra of ``cube`` ``(rows, columns, energy)``."""
@@ -46,7 +54,9 @@ class PCA:
         signal = Signal1D(spectra.copy())
         # The randomised solver draws from a global generator: two runs would differ.
         signal.decomposition(svd_solver="full", print_info=False)
-        self.components = np.linalg.qr(signal.learning_results.factors[:, : self.n_components])[0]
+        learnt = signal.learning_results
+        self.components = np.linalg.qr(learnt.factors[:, : self.n_components])[0]
+        self.explained_variance_ratio = learnt.explained_variance_ratio
         return self
 
     def reconstruct(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from hyperspy_cvae.blocks import Cube, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
     Limit,
+    ReconstructionQuality,
     Score,
     Threshold,
     anomalous,
@@ -23,6 +24,7 @@ from hyperspy_cvae.detection import (
     energy_bin,
     find_anomalies,
     otsu_threshold,
+    reconstruction_quality,
     score_spectra,
     without_rare_bulk,
     without_small,
@@ -182,6 +184,13 @@ class Comparison:
             )
             self.notes.append(note)
             warnings.warn(note, stacklevel=3)
+
+    def quality(self, signal_range: Range | None, n_components: int) -> ReconstructionQuality:
+        """Return how well spectra are reconstructed between two energies, beside PCA."""
+        *_, judged = self.compared(signal_range)
+        inside = self.channels_in(signal_range)[self.channels]
+        measured, expected, _ = self.compared(None)
+        return reconstruction_quality(measured, expected, inside, judged, n_components)
 
     def judge(
         self,

@@ -19,6 +19,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_pixels,
 )
 from hyperspy_cvae.signals._comparison import Comparison, as_bulk
+from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
 from hyperspy_cvae.signals._evaluated import Evaluated
 from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.signals._progress import shown
@@ -29,7 +30,7 @@ _RESULT = "cvae"
 Range = tuple[float, float]
 
 
-class EELSAnomalySignal(Evaluated, EELSSpectrum):
+class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
     """An EELS spectrum image that can be searched for anomalies.
 
     All that :class:`exspy.signals.EELSSpectrum` offers works on it.
@@ -168,11 +169,7 @@ class EELSAnomalySignal(Evaluated, EELSSpectrum):
         ValueError
             If nothing is trained, or the model does not fit this signal.
         """
-        model = model or self._trained_cvae()
-        if model is None:
-            raise ValueError(
-                f"{self} has no trained 3D-CVAE: call s.train_cvae() first, or pass model=."
-            )
+        model = self._needed_cvae(model)
         lazy = self._lazy if lazy_output is None else lazy_output
         axis = energy_axis(self)
         with computing(self._lazy):
@@ -294,6 +291,15 @@ class EELSAnomalySignal(Evaluated, EELSSpectrum):
         """Return the model kept with this signal, if there is one."""
         kept = getattr(self.learning_results, _RESULT, None)
         return None if kept is None else CVAE.from_bytes(np.asarray(kept).tobytes())
+
+    def _needed_cvae(self, model: CVAE | None) -> CVAE:
+        """Return the model given, or the one kept with this signal, which must be there."""
+        model = model or self._trained_cvae()
+        if model is None:
+            raise ValueError(
+                f"{self} has no trained 3D-CVAE: call s.train_cvae() first, or pass model=."
+            )
+        return model
 
 
 class LazyEELSAnomalySignal(EELSAnomalySignal, LazyEELSSpectrum):

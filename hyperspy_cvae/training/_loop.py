@@ -38,8 +38,9 @@ class History:
     """What happened during a training, epoch by epoch.
 
     Cross-entropies are in nats per spectrum, above the entropy of the data; noise is part of them,
-    and they rise when channels are no longer summed up. The divergence is in nats per shard.
-    Held-out tiles there are only in a training that they tell when to stop.
+    and they rise when channels are no longer summed up, as in the first ``summed_epochs``. The
+    divergence is in nats per shard. Held-out tiles there are only in a training that they tell when
+    to stop.
     """
 
     cross_entropy: list[float] = field(default_factory=list)
@@ -47,6 +48,7 @@ class History:
     held_out: list[float] = field(default_factory=list)
     best_epoch: int = 0
     stopped: str = ""
+    summed_epochs: int = 0
 
 
 def _share() -> tuple[int, int]:
@@ -234,7 +236,7 @@ class _Training:
 
     def run(self, show_progressbar: bool) -> History:
         epochs = self.config.epochs
-        history = History()
+        history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         progress = tqdm(
             total=epochs,
@@ -258,12 +260,14 @@ class _Training:
                     best_weights = deepcopy(self.network.state_dict())
                 if self.config.schedule == "plateau":
                     self.plateau.step(loss)
-                progress.set_postfix_str(f"CE - H {excess:.4f}, KL {divergence:.0f}")
+                shown = f"CE - H {excess:.3g}, KL {divergence:.0f}"
+                progress.set_postfix_str(shown + (f", held out {loss:.3g}" if self.tiles else ""))
                 progress.update()
                 if epoch - history.best_epoch >= self.config.patience:
                     history.stopped = (
                         f"no improvement on held-out tiles for {self.config.patience} epochs"
                     )
+                    progress.total = epoch  # else a notebook's bar says that it failed
                     break
                 if self.config.left_out and epoch in [epochs * k // 8 for k in range(1, 7)]:
                     self._sort_out()

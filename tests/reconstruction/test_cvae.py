@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dask.array as da
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -141,6 +142,14 @@ def test_file_round_trip(model: CVAE, cube: np.ndarray, tmp_path: Path) -> None:
     assert loaded.describe() == model.describe()
     assert np.array_equal(loaded.reconstruct(cube), model.reconstruct(cube))
     assert loaded.to_bytes() == model.to_bytes()
+
+
+def test_history_of_a_loaded_model_is_drawn(model: CVAE) -> None:
+    CVAE.from_bytes(model.to_bytes()).plot_history()
+    assert plt.gcf().get_suptitle() == "Training of 2 epochs: all epochs done"
+    plt.close()
+    with pytest.raises(ValueError, match="not trained yet"):
+        CVAE(BRIEF).plot_history()
 
 
 def test_a_description_that_fits_no_network(model: CVAE, tmp_path: Path) -> None:

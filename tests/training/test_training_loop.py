@@ -1,6 +1,7 @@
 """Training: what is learnt, what is not, when it stops, and what it leaves behind."""
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -329,6 +330,21 @@ def test_no_progress_bar_unless_wanted(
     assert "1/1" in capsys.readouterr().err
 
 
+def test_the_progress_bar_tells_the_loss_and_the_time_left(
+    cube: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, shape = _network(cube)
+    config = replace(STOPPABLE, epochs=30, **STILL, patience=1)
+    use = np.ones((16, 16), dtype=bool)
+    history = train(network, cube, use, config, shape=shape, show_progressbar=True)
+    bar = capsys.readouterr().err
+    assert re.search(
+        rf"1/30 \[\d\d:\d\d<\d\d:\d\d,.*CE - H {history.cross_entropy[0]:.3g}, KL", bar
+    )
+    assert f"held out {history.held_out[-1]:.3g}" in bar
+    assert bar.rstrip().rsplit("\r", 1)[-1].startswith("Training the 3D-CVAE: 100%")
+
+
 # When it stops
 
 
@@ -501,6 +517,15 @@ def test_the_last_epochs_are_shown_all_channels(
     network, shown = _shown(wide, replace(BRIEF, epochs=4), monkeypatch)
     assert shown == 3 * 8 * [384] + 8 * [768]
     assert network.width == 1
+
+
+@pytest.mark.parametrize("config", [BRIEF, STOPPABLE], ids=["onecycle", "plateau"])
+def test_history_tells_how_long_channels_were_summed_up(
+    cube: np.ndarray, wide: np.ndarray, config: TrainingConfig
+) -> None:
+    config = replace(config, epochs=2, summed=0.5)
+    assert _train(wide, config)[1].summed_epochs == (1 if config.schedule == "onecycle" else 0)
+    assert _train(cube, config)[1].summed_epochs == 0
 
 
 def test_an_interrupt_before_leaves_a_network_of_all_channels(
