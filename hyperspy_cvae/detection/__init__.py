@@ -7,6 +7,7 @@ from hyperspy_cvae.detection._explain import explain_difference
 from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
+from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._quality import ReconstructionQuality, reconstruction_quality
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
@@ -30,6 +31,7 @@ from hyperspy_cvae.detection._threshold import (
 
 __all__ = [
     "QUANTITIES",
+    "BulkDeviations",
     "Edge",
     "Explanation",
     "Explanations",

@@ -16,6 +16,7 @@ from scipy.stats import t as student
 
 from hyperspy_cvae.detection._edges import Edge, edges_at
 from hyperspy_cvae.detection._findings import Explanation, Finding, Kind
+from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._scores import energy_width
 
 _FEWEST_SIGMAS = 3.0  # after allowing for all that was looked at
@@ -41,7 +42,7 @@ def explain_difference(
     error: FloatArray,
     dispersion: float,
     *,
-    deviations: FloatArray | None = None,
+    deviations: BulkDeviations | None = None,
     edges: Sequence[Edge] = (),
     units: str = "eV",
 ) -> Explanation:
@@ -68,11 +69,11 @@ def explain_difference(
 
     Errors are what the same estimates scatter by in patches of bulk: the noise is in them, as it
     is correlated between channels, and so is what the reconstruction gets wrong, such as a maximum
-    that it puts beside its place. With the pseudo-inverse :math:`A^+` of the weighted design
-    matrix and the deviations :math:`z_k` of :math:`K` patches, the covariance is
-    :math:`\sum_k A^+ z_k z_k^\top (A^+)^\top / K`. The significance allows for all that was looked
-    at (Bonferroni): an intensity and six shifts of every maximum, one excess in every 1.5 eV, and
-    the level.
+    that it puts beside its place. Estimates are weighted sums of channels, by the pseudo-inverse of
+    the weighted design matrix. Where the region is larger than the patches only the noise is taken
+    to be smaller: see :class:`BulkDeviations`. The significance allows for all that was looked at
+    (Bonferroni): an intensity and six shifts of every maximum, one excess in every 1.5 eV, and the
+    level.
 
     Of an anomaly that the reconstruction follows, only the rest is seen: as a rule shifts and
     excesses are larger than is told here.
@@ -90,9 +91,8 @@ def explain_difference(
     dispersion
         Energy per channel in eV.
     deviations
-        Differences of measured and reconstructed spectra of patches of bulk as large as the
-        region, in standard errors, ``(patches, energy)``. If None, nothing but independent noise
-        is in the errors.
+        How far the mean of such a region of bulk would be off by itself. If None, nothing but
+        independent noise is in the errors.
     edges
         Edges that a change may belong to.
     units
@@ -118,7 +118,7 @@ def explain_difference(
     maxima = _maxima(region)
     looks = len(maxima) * (_SHIFTS_APART + 1) + int(np.ceil(error.size / width)) + 1
     # Errors known from few patches are wrong by chance, which Student's distribution allows for.
-    freedom = np.inf if deviations is None else len(deviations)
+    freedom = np.inf if deviations is None else len(deviations.means)
     limit = float(student.isf(norm.sf(_FEWEST_SIGMAS) / looks, freedom))
     findings, largest, fitted = _search(region, maxima, limit)
     ev = dispersion / float(np.median(np.diff(energies)))
@@ -141,7 +141,7 @@ class _Region:
     measured: FloatArray
     bulk: FloatArray
     error: FloatArray
-    deviations: FloatArray | None
+    deviations: BulkDeviations | None
     width: float
     units: str
 
@@ -166,13 +166,12 @@ class _Region:
     def fit(
         self, columns: FloatArray, values: FloatArray, channels: slice
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the factors of the columns that fit the values best, and their covariance."""
+        """Return the factors of the columns that fit the values best, and their errors."""
         error = self.error[channels]
         inverse = np.linalg.pinv(columns / error[:, np.newaxis])
-        noise = inverse
-        if self.deviations is not None:
-            noise = inverse @ self.deviations[:, channels].T / np.sqrt(len(self.deviations))
-        return inverse @ (values / error), noise @ noise.T
+        if self.deviations is None:
+            return inverse @ (values / error), np.linalg.norm(inverse, axis=1)
+        return inverse @ (values / error), self.deviations.errors(inverse, channels)
 
     def finding(
         self, kind: Kind, channel: int, change: float, error: float, sigmas: float
@@ -260,8 +259,8 @@ def _changed_maximum(
     if changes[0].significance < limit:
         changes, shift = [], 0.0
     columns = _moved(region, window, shift)
-    factors, covariance = region.fit(columns, measured, window)
-    change, error = factors[0] - 1, np.sqrt(covariance[0, 0])
+    factors, errors = region.fit(columns, measured, window)
+    change, error = factors[0] - 1, errors[0]
     if abs(change) >= limit * error:
         changes.append(region.finding("intensity", peak, change, error, change / error))
     return changes, columns @ factors
@@ -294,18 +293,18 @@ def _shift(region: _Region, maximum: _Maximum) -> tuple[float, float, float] | N
     for _ in range(_REFINEMENTS):
         before = _before(region, window, shift)
         columns = np.column_stack([_moved(region, window, shift), -region.steepness(before)])
-        factors, covariance = region.fit(columns, measured, window)
+        factors, errors = region.fit(columns, measured, window)
         # What a shift of 1 would change the last factor by: smoothed flanks are less steep.
         per_shift = factors[0] * region.fit(columns, -region.spline(before, 1), window)[0][-1]
-        error = np.sqrt(covariance[-1, -1]) / per_shift
+        error = errors[-1] / per_shift
         shift += factors[-1] / per_shift
         if factors[0] <= 0 or not lowest < shift < highest:
             return None
     still = _moved(region, window, 0.0)
     difference = columns @ factors - still @ region.fit(still, measured, window)[0]
-    factors, covariance = region.fit(np.column_stack([still, difference]), measured, window)
+    factors, errors = region.fit(np.column_stack([still, difference]), measured, window)
     # A shift of next to nothing makes no difference that could be fitted.
-    sigmas = min(abs(shift) / error, abs(factors[-1]) / np.sqrt(covariance[-1, -1]))
+    sigmas = min(abs(shift) / error, abs(factors[-1]) / errors[-1])
     return shift, error, sigmas
 
 
@@ -320,11 +319,10 @@ def _largest_excess(region: _Region, rest: FloatArray) -> tuple[Finding, FloatAr
         apart = np.arange(smooth.size)[window] - place
         form = np.exp(-np.square(apart / region.width) / 2)
         columns = np.column_stack([form, region.line(window)])
-        factors, covariance = region.fit(columns, rest[window], window)
-        error = np.sqrt(covariance[0, 0])
+        factors, errors = region.fit(columns, rest[window], window)
         bulk = max(region.bulk[place], region.error[place])
-        sigmas = factors[0] / error
-        finding = region.finding("excess", place, factors[0] / bulk, error / bulk, sigmas)
+        sigmas = factors[0] / errors[0]
+        finding = region.finding("excess", place, factors[0] / bulk, errors[0] / bulk, sigmas)
         found.append((finding, factors[0] * form, window))
     return max(found, key=lambda each: each[0].significance)
 
@@ -333,10 +331,9 @@ def _changed_level(region: _Region, rest: FloatArray) -> tuple[Finding, FloatArr
     """Return how the level changes over the range, and the counts of that."""
     everywhere = slice(None)
     columns = region.bulk[:, np.newaxis] * region.line(everywhere)
-    factors, covariance = region.fit(columns, rest, everywhere)
-    error = np.sqrt(covariance[1, 1])
-    middle = rest.size // 2
-    level = region.finding("level", middle, 2 * factors[1], 2 * error, factors[1] / error)
+    factors, errors = region.fit(columns, rest, everywhere)
+    middle, change, error = rest.size // 2, 2 * factors[1], 2 * errors[1]
+    level = region.finding("level", middle, change, error, change / error)
     return level, columns @ factors
 
 

@@ -11,7 +11,12 @@ from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
-from hyperspy_cvae.detection._patches import patch_means, patch_residuals
+from hyperspy_cvae.detection._patches import (
+    BulkDeviations,
+    patch_means,
+    patch_noise,
+    patch_residuals,
+)
 from hyperspy_cvae.detection._scores import Score, energy_width
 from hyperspy_cvae.sampling import some_of
 
@@ -46,9 +51,9 @@ class Region:
         Standard error of the mean measured spectrum, in counts, ``(energy,)``; NaN if fewer than
         20 pixels lie outside.
     deviations
-        The same difference in patches of bulk as large as the region, in standard errors,
-        ``(patches, energy)``. It is larger than that, and alike in neighbouring channels, as far as
-        the reconstruction is off.
+        How far the mean of such a region of bulk would be off by itself: by the noise, as it is
+        correlated between channels, and as far as the reconstruction is off. None if fewer than 20
+        pixels lie outside.
     """
 
     pixels: NDArray[np.bool_]
@@ -58,7 +63,7 @@ class Region:
     change: tuple[float, ...]
     significance: tuple[float, ...]
     error: NDArray[np.float64]
-    deviations: NDArray[np.float64]
+    deviations: BulkDeviations | None
 
 
 @dataclass(frozen=True)
@@ -213,17 +218,11 @@ def describe_regions(
     p_values = bulk_p_values(scores, score)
     if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
         p_values[...] = np.nan
-    known = bool(np.isfinite(scale.deviation).all())
-    if known:
-        largest = int(np.bincount(labels.ravel())[1:].max())
-        patches = patch_residuals(largest, judged & ~mask, measured, expected, scale.noise)
-    means: dict[int, NDArray[np.float64]] = {}
+    sizes = np.bincount(labels.ravel())[1:]
+    deviations = _deviations(sizes, scale, judged & ~mask, measured, expected)
     found = []
     for number in range(1, count + 1):
         pixels = labels == number
-        size = int(np.count_nonzero(pixels))
-        if known and size not in means:
-            means[size] = patch_means(patches, size)
         found_counts, found_bulk = (spectra_at(each, pixels) for each in (measured, expected))
         sigmas = scale.sigmas(found_counts, found_bulk)
         peaks, _ = find_peaks(
@@ -246,11 +245,27 @@ def describe_regions(
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
                 error=scale.error(found_bulk),
-                deviations=(
-                    means[size] * np.sqrt(size) / scale.deviation
-                    if known
-                    else scale.deviation[np.newaxis]
-                ),
+                deviations=deviations.get(int(sizes[number - 1])),
             )
         )
     return sorted(found, key=lambda region: region.score)
+
+
+def _deviations(
+    sizes: NDArray[np.integer],
+    scale: ResidualScale,
+    bulk: NDArray[np.bool_],
+    measured: Cube,
+    expected: Cube,
+) -> dict[int, BulkDeviations]:
+    """Return how far regions of these sizes would be off by themselves, if that can be told."""
+    if not np.isfinite(scale.deviation).all():
+        return {}
+    patches = patch_residuals(int(sizes.max()), bulk, measured, expected, scale.noise)
+    patches /= scale.deviation.astype(np.float32)
+    noise = patch_noise(patches)
+    deviations = {}
+    for size in map(int, np.unique(sizes)):
+        means, pixels = patch_means(patches, size)
+        deviations[size] = BulkDeviations(means, noise, pixels, size)
+    return deviations

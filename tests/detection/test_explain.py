@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from hyperspy_cvae.detection import (
+    BulkDeviations,
     Edge,
     Explanation,
     Finding,
@@ -37,9 +38,14 @@ def noise(sigma: float, spectra: int, correlated: bool, seed: int = 0) -> np.nda
     return sigma * white
 
 
+def patches(means: np.ndarray) -> BulkDeviations:
+    """Patches as large as the region, of whose deviations nothing is known to average out."""
+    return BulkDeviations(means, np.zeros((ENERGY.size, ENERGY.size)), 1, 1)
+
+
 def told(true: np.ndarray, sigma: float, correlated: bool = False) -> Iterator[Explanation]:
     """Explain 150 draws of one spectrum, by patches that hold noise alone."""
-    deviations = noise(1.0, 400, correlated, seed=1) if correlated else None
+    deviations = patches(noise(1.0, 400, True, seed=1)) if correlated else None
     for drawn in noise(sigma, 150, correlated):
         error = np.full(ENERGY.size, sigma)
         yield explain_difference(
@@ -107,8 +113,8 @@ def test_what_the_reconstruction_gets_wrong_everywhere_is_no_finding() -> None:
     """Maxima that are off by 0.3 eV one way or the other in patches, too."""
     rng = np.random.default_rng(2)
     sigma = 8.0
-    patches = np.stack([iron(each) for each in rng.normal(0, 0.3, 80)]) - iron()
-    deviations = (patches + noise(sigma, 80, correlated=False)) / sigma
+    misfit = np.stack([iron(each) for each in rng.normal(0, 0.3, 80)]) - iron()
+    deviations = patches((misfit + noise(sigma, 80, correlated=False)) / sigma)
     measured, error = iron(0.3) + noise(sigma, 1, False)[0], np.full(ENERGY.size, sigma)
     spectra = (ENERGY, measured, iron(), error)
     assert explain_difference(*spectra, 0.3).findings[0].kind == "shift"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hyperspy_cvae.detection import Noise
-from hyperspy_cvae.detection._patches import patch_means, patch_residuals
+from hyperspy_cvae.detection._patches import patch_means, patch_noise, patch_residuals
 
 POISSON = Noise(1.0, 0.0)
 
@@ -20,17 +20,26 @@ def spectra(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 def test_noise_averages_out(shape: tuple[int, int], size: int, smaller: int) -> None:
     residuals = patch_residuals(size, np.ones(shape, bool), *spectra(shape), POISSON)
     for part in (size, smaller):
-        means = patch_means(residuals, part)
+        means, pixels = patch_means(residuals, part)
         assert len(means) >= 80
+        assert pixels == part
         # Scaling each spectrum to its counts takes away one thirtieth of the variance.
         assert means.std() == pytest.approx(np.sqrt(29 / 30 / part), rel=0.08)
+
+
+def test_noise_of_a_pixel_is_known_whatever_its_neighbourhood_has_in_common() -> None:
+    measured, expected = spectra((60, 60))
+    expected[:, :30, :10] *= 1.2
+    residuals = patch_residuals(25, np.ones((60, 60), bool), measured, expected, POISSON)
+    assert np.diag(patch_noise(residuals)).mean() == pytest.approx(1, abs=0.1)
+    assert not patch_noise(residuals[:, :1, :1]).any()
 
 
 def test_misfit_of_a_neighbourhood_does_not() -> None:
     measured, expected = spectra((60, 60))
     expected[:, :30, :10] *= 1.2
     residuals = patch_residuals(25, np.ones((60, 60), bool), measured, expected, POISSON)
-    assert patch_means(residuals, 25)[:, :10].std() > 2.5 / np.sqrt(25)
+    assert patch_means(residuals, 25)[0][:, :10].std() > 2.5 / np.sqrt(25)
 
 
 def test_patches_lie_in_the_bulk() -> None:

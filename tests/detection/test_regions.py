@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from hyperspy_cvae.detection import bulk_p_values, describe_regions, score_spectra
 
@@ -51,6 +51,41 @@ def test_significance_and_error_are_right_where_there_is_nothing(correlated: boo
         sigmas += list(region.significance)
     assert np.std(pulls) == pytest.approx(1, abs=0.12)
     assert len(sigmas) <= 1  # of 4 or more, among 12 scans
+
+
+@pytest.mark.parametrize("fault", [0.0, 0.004])
+@pytest.mark.parametrize("correlated", [False, True])
+def test_errors_of_regions_larger_than_patches(fault: float, correlated: bool) -> None:
+    """Noise averages out; what the reconstruction gets wrong for many pixels together does not."""
+    form = np.cos(2 * np.pi * np.arange(30) / 30)
+    mask = np.zeros((100, 100), bool)
+    for row in (5, 75):
+        mask[row : row + 20, 5:25] = mask[row : row + 20, 40:60] = mask[row : row + 20, 75:95] = (
+            True
+        )
+    pulls, errors = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        expected = np.full((100, 100, 30), 200, np.float32)
+        field = gaussian_filter(rng.normal(size=(100, 100)), 15, mode="wrap")
+        true = expected * (1 + fault * (field / field.std())[..., np.newaxis] * form)
+        noise = rng.poisson(true) - true
+        noise = gaussian_filter1d(noise, 1.0, axis=-1) if correlated else noise
+        measured = (true + noise).astype(np.float32)
+        scores, everything = rng.normal(size=mask.shape), np.ones_like(mask)
+        for region in describe_regions(
+            mask, scores, "combined", measured, expected, 0.5, everything
+        ):
+            assert region.deviations is not None
+            off = (measured[region.pixels].mean(0, dtype=float) - 200) / region.error
+            errors.append(region.deviations.errors(form[np.newaxis]))
+            pulls.append(form @ off / errors[-1])
+    assert np.sqrt(np.mean(np.square(pulls))) == pytest.approx(1, abs=0.25)
+    by_noise_alone = np.sqrt(15 * (2 * np.sqrt(np.pi) if correlated else 1))
+    if fault:
+        assert np.mean(errors) > 2 * by_noise_alone
+    else:
+        assert np.mean(errors) == pytest.approx(by_noise_alone, rel=0.15)
 
 
 def test_lowest_score_first_and_diagonal_neighbours_together() -> None:
