@@ -2,7 +2,7 @@
 
 from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._baseline import as_good
-from hyperspy_cvae.detection._edges import Edge, edges_at
+from hyperspy_cvae.detection._edges import BEFORE_ONSET, BEHIND_ONSET, Edge, edges_at
 from hyperspy_cvae.detection._explain import explain_difference
 from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
 from hyperspy_cvae.detection._local import with_local_misfit
@@ -30,6 +30,8 @@ from hyperspy_cvae.detection._threshold import (
 )
 
 __all__ = [
+    "BEFORE_ONSET",
+    "BEHIND_ONSET",
     "QUANTITIES",
     "BulkDeviations",
     "Edge",

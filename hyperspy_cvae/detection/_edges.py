@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Where a structure lies, in eV behind the onset that tables give: chemical shifts and the error of
-# an energy axis move both, and the fine structure of a K edge goes on for more than 10 eV.
-_USUAL, _FIRST, _LAST = 1.5, -3.0, 12.0
+# How far a structure may lie before and behind the onset that tables give, in eV: chemical shifts
+# and the error of an energy axis move both, and the fine structure of a K edge goes on for 10 eV.
+BEFORE_ONSET, BEHIND_ONSET = 3.0, 12.0
+_USUAL = 1.5
 _MOST_GUESSES, _MUCH_FARTHER = 2, 6.0
 
 
@@ -62,7 +63,9 @@ def edges_at(energy: float, edges: Sequence[Edge]) -> tuple[Edge, ...]:
     def apart(edge: Edge) -> float:
         return abs(energy - edge.onset - _USUAL)
 
-    near = sorted((each for each in edges if _FIRST <= energy - each.onset <= _LAST), key=apart)
+    near = sorted(
+        (each for each in edges if -BEFORE_ONSET <= energy - each.onset <= BEHIND_ONSET), key=apart
+    )
     if declared := [edge for edge in near if edge.declared]:
         return tuple(declared[:1])
     elements: dict[str, Edge] = {}

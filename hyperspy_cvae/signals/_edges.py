@@ -3,20 +3,19 @@
 from exspy.utils.eels import get_edges_near_energy, get_info_from_edges
 from hyperspy.signals import BaseSignal
 
-from hyperspy_cvae.detection import Edge
-
-_BEFORE = 12.0  # eV that structure lies behind the onset of its edge
+from hyperspy_cvae.detection import BEFORE_ONSET, BEHIND_ONSET, Edge
 
 
 def edges_in(signal: BaseSignal, low: float, high: float) -> list[Edge]:
-    """Return the edges with structure between two energies in eV.
+    """Return the edges that may have structure between two energies in eV.
 
     Of the elements of ``metadata.Sample``, which ``add_elements`` sets, these are all edges; they
     are called declared. Of all others they are the major ones that begin with a sharp structure: K
     and L edges, and M4,5 where it has white lines.
     """
     elements = signal.metadata.get_item("Sample.elements", [])
-    names = get_edges_near_energy((low - _BEFORE + high) / 2, high - low + _BEFORE)
+    first, last = low - BEHIND_ONSET, high + BEFORE_ONSET
+    names = get_edges_near_energy((first + last) / 2, last - first)
     edges = []
     for name, about in zip(names, get_info_from_edges(names), strict=True):
         element, shell = name.split("_")

@@ -1,5 +1,7 @@
 """Regions: which pixels, how sure, and at which energies."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
@@ -59,10 +61,8 @@ def test_errors_of_regions_larger_than_patches(fault: float, correlated: bool) -
     """Noise averages out; what the reconstruction gets wrong for many pixels together does not."""
     form = np.cos(2 * np.pi * np.arange(30) / 30)
     mask = np.zeros((100, 100), bool)
-    for row in (5, 75):
-        mask[row : row + 20, 5:25] = mask[row : row + 20, 40:60] = mask[row : row + 20, 75:95] = (
-            True
-        )
+    for row, column in product((5, 75), (5, 40, 75)):
+        mask[row : row + 20, column : column + 20] = True
     pulls, errors = [], []
     for seed in range(6):
         rng = np.random.default_rng(seed)
