@@ -30,7 +30,8 @@ class Finding:
     error
         Standard error of the change.
     significance
-        In standard deviations of a normal distribution, after allowing for all that was looked at.
+        In standard deviations of a normal distribution, after allowing for all that was looked at
+        and for how well the error is known: less than the change over its error.
     edges
         The edge it belongs to if its element is declared, or up to two that it lies near.
     units
@@ -118,7 +119,8 @@ class Explanation:
     bulk
         Mean counts of the bulk, scaled to those of the region.
     fitted
-        Counts that the bulk would have with these findings.
+        Counts that the bulk would have with these findings, and with the straight line that was
+        fitted beneath a maximum beside its shift and intensity.
     """
 
     findings: tuple[Finding, ...]

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from hyperspy_cvae.detection import (
     BulkDeviations,
@@ -15,6 +17,7 @@ from hyperspy_cvae.detection import (
     describe_regions,
     explain_difference,
 )
+from hyperspy_cvae.detection._explain import _allowing_for
 from hyperspy_cvae.phantoms import LocalChemistry, PeakShift, Phantom, bifeo3
 
 ENERGY = np.arange(690, 740, 0.3)
@@ -126,6 +129,29 @@ def test_a_maximum_that_leaves_its_window_is_not_called_weaker_than_nothing() ->
         assert all(each.change > -1 for each in explanation if each.kind == "intensity")
 
 
+def test_counts_explained_are_those_of_what_is_told() -> None:
+    flat, error = np.full(ENERGY.size, 1000.0), np.full(ENERGY.size, 2.0)
+    peaks = [
+        height * np.exp(-(((ENERGY - energy) / 1.5) ** 2) / 2)
+        for energy, height in ((698, 90), (708, 80), (718, 70), (730, 60))
+    ]
+    explanation = explain_difference(ENERGY, flat + np.sum(peaks, axis=0), flat, error, 0.3)
+    assert [round(each.energy) for each in explanation] == [698, 708, 718]
+    added = explanation.fitted - explanation.bulk
+    np.testing.assert_allclose(added[ENERGY < 723], np.sum(peaks, axis=0)[ENERGY < 723], atol=12)
+    assert not added[ENERGY > 724].any()
+
+
+@pytest.mark.parametrize(("looks", "patches", "errors"), [(1, 30, 5), (1, 80, 9), (90, 320, 12)])
+def test_significance_knows_how_few_patches_tell_the_error(
+    looks: int, patches: int, errors: float
+) -> None:
+    sigmas = _allowing_for(looks, patches, errors)
+    assert sigmas == pytest.approx(norm.isf(looks * student.sf(errors, patches)), rel=1e-3)
+    assert sigmas < _allowing_for(looks, np.inf, errors)
+    assert np.isfinite(_allowing_for(looks, patches, 1e9))
+
+
 def test_units_of_the_axis_are_kept() -> None:
     error = np.full(ENERGY.size, 5.0)
     first, *_ = explain_difference(
@@ -175,7 +201,7 @@ def region_of(phantom: Phantom, signal_range: tuple[float, float], edges: list[E
             680.0,
             (690.0, 745.0),
             FE,
-            ["Fe L3 maximum 2.40 ± 0.01 eV higher than in bulk (712.7 eV)", "Fe L2 maximum 2.3"],
+            ["Fe L3 maximum 2.403 ± 0.009 eV higher than in bulk (712.7 eV)", "Fe L2 maximum 2.3"],
         ),
         (
             PeakShift(0.9, discs=1, radius=4),
@@ -209,7 +235,7 @@ def region_of(phantom: Phantom, signal_range: tuple[float, float], edges: list[E
             FE + MN,
             [
                 "excess of 26 ± 1 % at 640.8 eV, near Mn L3 (onset 640 eV)",
-                "Fe L3 maximum at 712.5 eV 16.1 ± 0.9 % weaker than in bulk",
+                "Fe L3 maximum at 712.5 eV 16.2 ± 0.9 % weaker than in bulk",
             ],
         ),
     ],
