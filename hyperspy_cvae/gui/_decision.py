@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hyperspy_cvae.signals import AnomalyMaps
 
 _COMPARED = ("score", "signal_range")
-_MOST_PIXELS = 200  # that the smallest region may be asked to have
+_METHODS = {"auto": "automatic", "otsu": "by Otsu's threshold", "fixed": "by hand"}
 
 
 @add_gui_method(toolkey="hyperspy_cvae.AnomalyDecision")
@@ -32,8 +32,8 @@ class AnomalyDecision(t.HasTraits):
     ----------
     threshold : float
         Pixels whose score is below are anomalous. It is the automatic one until it is moved.
-    automatic : bool
-        Whether the automatic threshold is in use.
+    method : str
+        How the threshold is found: ``"auto"``, ``"otsu"``, or ``"fixed"`` once it is moved.
     smallest_region : int
         Smaller regions, in pixels, are left out.
     score : str
@@ -53,8 +53,8 @@ class AnomalyDecision(t.HasTraits):
     """
 
     threshold = t.Float()
-    automatic = t.Bool()
-    smallest_region = t.Range(low=1, high=_MOST_PIXELS, value=1)
+    method = t.Enum("auto", "otsu", "fixed")
+    smallest_region = t.Range(low=1, value=1)
     score = t.Enum(*QUANTITIES)
     signal_range = t.Tuple(t.Float(), t.Float())
     limits = t.Tuple(t.Float(), t.Float())
@@ -68,8 +68,9 @@ class AnomalyDecision(t.HasTraits):
         super().__init__()
         self.found = found
         decision = found.provenance["decision"]
+        by_hand = decision["by_hand"]
         self._at_first = {
-            "automatic": decision["threshold"] == "auto",
+            "method": "fixed" if by_hand else decision["threshold"],
             "threshold": found.threshold.value,
             "smallest_region": decision["smallest_region"],
             "score": found.provenance["score"],
@@ -80,12 +81,12 @@ class AnomalyDecision(t.HasTraits):
         self.step, self.units = found.comparison.axis.scale, found.units
         self._drawn: tuple[Any, ...] = ()
         self._follow(**self._at_first)
-        self.observe(self._moved, ["threshold", "automatic", "smallest_region", *_COMPARED])
+        self.observe(self._moved, ["threshold", "method", "smallest_region", *_COMPARED])
 
     def apply(self) -> None:
         """Take what is shown for the mask and the regions of the maps."""
         self.found.decide(
-            "auto" if self.automatic else self.threshold,
+            self.threshold if self.method == "fixed" else self.method,
             smallest_region=int(self.smallest_region),
             score=self.score,
             signal_range=self.signal_range,
@@ -100,9 +101,9 @@ class AnomalyDecision(t.HasTraits):
         if self._following:
             return
         if event.name == "threshold":
-            self._follow(automatic=False)
-        elif event.name in _COMPARED:  # where the same limit would say nothing
-            self._follow(automatic=True)
+            self._follow(method="fixed")
+        elif event.name in _COMPARED and self.method == "fixed":
+            self._follow(method="auto")  # the same limit would say nothing here
         else:
             self._follow()
 
@@ -111,7 +112,8 @@ class AnomalyDecision(t.HasTraits):
         self._following = True
         try:
             self.trait_set(**settings)
-            limit: Limit = "auto" if self.automatic else fixed_threshold(self.threshold)
+            fixed = self.method == "fixed"
+            limit: Limit = fixed_threshold(self.threshold) if fixed else self.method
             comparison, compared = self.found.comparison, (self.signal_range, self.score)
             try:
                 mask, threshold = comparison.found(*compared, limit, int(self.smallest_region))
@@ -121,7 +123,7 @@ class AnomalyDecision(t.HasTraits):
             if compared != self._drawn:
                 self._pictures, self._drawn = self._redrawn(comparison.scores(*compared)), compared
                 self.limits = self._pictures.limits
-            if self.automatic and np.isfinite(threshold.value):
+            if not fixed and np.isfinite(threshold.value):
                 self.threshold = threshold.value
             shape = self.found.mask.data.shape
             self.mask = mask.reshape(shape)
@@ -131,7 +133,7 @@ class AnomalyDecision(t.HasTraits):
             regions = label(mask, np.ones((3, 3)))[1]
             self.summary = (
                 f"{mask.sum()} of {judged} pixels ({mask.sum() / max(judged, 1):.2%}) in "
-                f"{regions} regions, {'automatic' if self.automatic else 'by hand'}"
+                f"{regions} region{'s' * (regions != 1)}, {_METHODS[self.method]}"
             )
         finally:
             self._following = False

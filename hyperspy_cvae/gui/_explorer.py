@@ -1,5 +1,6 @@
 """A figure in which spectra follow the mouse."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +44,18 @@ class Explorer:
     """
 
     def __init__(self, found: "AnomalyMaps") -> None:
-        self._found = found
+        # These maps as they are now: they may be decided anew while the figure is open.
+        self._found = found = replace(found, mask=found.mask.deepcopy())
         self._map = found.score.deepcopy()
         for axis in self._map.axes_manager.signal_axes:
             if not axis.is_uniform:
                 axis.convert_to_uniform_axis(log_scale_error=False)
         self._axes = self._map.axes_manager.signal_axes
         comparison = found.comparison
-        self._measured, self._bulk, judged = comparison.compared(found.signal_range)
+        self._measured, self._bulk, self._judged = comparison.compared(found.signal_range)
         mask = np.atleast_2d(found.mask.data)
         dispersion = comparison.axis.dispersion_ev
-        self._scale = ResidualScale.of(self._measured, self._bulk, dispersion, judged, mask)
+        self._scale = ResidualScale.of(self._measured, self._bulk, dispersion, self._judged, mask)
         self.region = 0
         self.figure = plt.figure(figsize=(10.4, 4.8))
         if manager := self.figure.canvas.manager:
@@ -175,14 +177,17 @@ class Explorer:
         pixels[tuple(slice(*each) for each in covered[::-1])] = True
         size = " x ".join(str(last - first) for first, last in covered)
         where = ", ".join(
-            f"{(first + last - 1) / 2 * axis.scale + axis.offset:.4g}"
+            f"{axis.name} = {(first + last - 1) / 2 * axis.scale + axis.offset:.4g} {_units(axis)}"
             for axis, (first, last) in zip(self._axes, covered, strict=True)
         )
-        units = self._found.pixel_size[1] or "px"
-        self._show(pixels, f"{size} pixels around ({where}) {units}")
+        self._show(pixels, f"{size} pixels around {where}".rstrip())
 
     def _show(self, pixels: NDArray[np.bool_], title: str) -> None:
-        pixels = np.atleast_2d(pixels)
+        pixels = np.atleast_2d(pixels) & self._judged
+        if not pixels.any():
+            self._plot.show_nothing(f"{title}: not judged")
+            self.figure.canvas.draw_idle()
+            return
         measured, bulk = (spectra_at(each, pixels) for each in (self._measured, self._bulk))
         error = self._scale.error(bulk)
         self._plot.show(measured.mean(0), bulk.mean(0), error, title)
@@ -206,6 +211,10 @@ class Explorer:
             begin = int(np.clip(round(centre - (width - 1) / 2), 0, axis.size - width))
             spans.append((begin, begin + width))
         self._put_frame(spans)
+
+
+def _units(axis: Any) -> str:
+    return axis.units if isinstance(axis.units, str) else ""
 
 
 def _values(axis: Any, first: int, end: int) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def _widgets(obj: AnomalyDecision) -> dict[str, Any]:
         "histogram": ipywidgets.Image(format="png", width=_WIDTH),
         "slider": ipywidgets.FloatSlider(readout=False, layout=ipywidgets.Layout(**below)),
         "threshold": ipywidgets.FloatText(),
-        "smallest_region": ipywidgets.IntSlider(min=1, max=50),
+        "smallest_region": ipywidgets.IntSlider(min=1, max=max(50, obj.smallest_region)),
         "score": ipywidgets.Dropdown(options=[(name, key) for key, name in QUANTITIES.items()]),
         "signal_range": ipywidgets.FloatRangeSlider(
             min=lowest, max=highest, step=obj.step, continuous_update=False, readout_format=".1f"
@@ -82,7 +82,7 @@ def _widgets(obj: AnomalyDecision) -> dict[str, Any]:
         wdict[shown].value = getattr(obj, name)
         # Not by dlink, to which traits keep no more than a weak reference.
         obj.observe(lambda event, shown=shown: wdict[shown].set_trait("value", event.new), name)
-    wdict["automatic"].on_click(lambda _: obj.trait_set(automatic=True))
+    wdict["automatic"].on_click(lambda _: obj.trait_set(method="auto"))
     wdict["apply"].on_click(lambda _: obj.apply())
     wdict["reset"].on_click(lambda _: obj.reset())
     settings = [
@@ -109,7 +109,9 @@ def _link_number(
             obj.trait_set(**{name: change.new})
 
     def follow(event: Any = None) -> None:
-        widget.value = shown(getattr(obj, name))
+        value = shown(getattr(obj, name))
+        if np.all(np.isfinite(value)):
+            widget.value = value
 
     follow()
     widget.observe(moved, "value")

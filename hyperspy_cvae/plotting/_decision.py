@@ -23,6 +23,7 @@ from hyperspy_cvae.plotting._drawing import (
     colour_limits,
     draw_histogram,
     draw_map,
+    draw_profile,
     draw_scale_bar,
     histogram_bins,
     outline,
@@ -69,8 +70,9 @@ class ThresholdPictures:
         )
         axes = self._map.add_subplot()
         if self._is_line:
-            axes.plot(self._score.ravel(), color="black", lw=1)
-            axes.set(xlabel="Position (px)", ylabel=quantity)
+            along = self._step[0] if self._score.shape[0] > 1 else self._step[1]
+            draw_profile(axes, self._score, nothing, unset, along, units, quantity)
+            self._positions = along * np.arange(self._score.size)
         else:
             picture = draw_map(axes, self._score, self._step, colour_limits(self._score))
             draw_scale_bar(axes, self._score.shape, self._step, units)
@@ -111,8 +113,9 @@ class ThresholdPictures:
         below.add_collection(line, autolim=False)
         marked: Artist
         if self._is_line:
-            places, scores = np.flatnonzero(mask), self._score[mask]
-            (marked,) = above.plot(places, scores, "o", color=ANOMALOUS)
+            inside = mask.ravel()
+            places, scores = self._positions[inside], self._score.ravel()[inside]
+            (marked,) = above.plot(places, scores, ".", color=ANOMALOUS, ms=7)
         else:
             borders = LineCollection(outline(mask, self._step), colors=ANOMALOUS, linewidths=1.2)
             marked = above.add_collection(borders, autolim=False)

@@ -56,3 +56,11 @@ class SpectraPlot:
             bottom, top = float(np.nanmin(low)), float(np.nanmax(high))
             margin = 0.08 * (top - bottom) or 1.0
             axes.set_ylim(bottom - margin, top + margin)
+
+    def show_nothing(self, title: str) -> None:
+        """Show that there is nothing to be shown, and why."""
+        nothing = np.full(self.energies.shape, np.nan)
+        for line in (self._measured, self._bulk, self._residual):
+            line.set_ydata(nothing)
+        self._band.set_data(self.energies, nothing, nothing)
+        self.above.set_title(title, fontsize="medium", parse_math=False)

@@ -45,6 +45,7 @@ Range = tuple[float, float]
 T = TypeVar("T")
 
 _FEWEST_COMPARED = 8
+_MOST_KEPT = 16  # maps of what was tried
 _TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
 
 
@@ -198,7 +199,6 @@ class Comparison:
         score: Score,
         limit: Limit,
         smallest_region: int = 1,
-        by_hand: bool = False,
     ) -> AnomalyMaps:
         """Return what is found between two energies, and what its regions are."""
         channels = self.channels_in(signal_range)
@@ -232,7 +232,7 @@ class Comparison:
             "decision": {
                 "threshold": limit.value if isinstance(limit, Threshold) else limit,
                 "smallest_region": smallest_region,
-                "by_hand": by_hand,
+                "by_hand": isinstance(limit, Threshold),
             },
             "notes": notes,
         }
@@ -314,6 +314,8 @@ class Comparison:
         key = name, score, self.channels_in(signal_range).tobytes()
         if key not in self._made:
             self._made[key] = made()
+            if len(self._made) > _MOST_KEPT:
+                del self._made[next(iter(self._made))]
         made_before: T = self._made[key]
         return made_before
 

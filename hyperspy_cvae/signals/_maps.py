@@ -24,6 +24,7 @@ from hyperspy_cvae.detection import (
     bulk_histogram,
     check_score,
 )
+from hyperspy_cvae.plotting import as_html, plot_maps, plot_region
 from hyperspy_cvae.signals._arrays import map_scale
 
 if TYPE_CHECKING:
@@ -184,18 +185,18 @@ class AnomalyMaps:
         The panel has a slider for the threshold beside the histogram of the scores, and others for
         the smallest region, the score and the energies compared; the mask and the counts follow.
         When it is applied these maps change: the mask in place, so that HyperSpy's figures of it
-        follow. ``decide("auto")`` goes back to what was found automatically. What was decided is in
-        ``mask.metadata.CVAE.Decision``.
+        follow. ``decide("auto", smallest_region=1)`` goes back to what was found automatically. What
+        was decided is in ``mask.metadata.CVAE.Decision``.
 
         Parameters
         ----------
         threshold
-            As in :meth:`EELSAnomalySignal.detect_anomalies`. By default the present one.
+            As in :meth:`EELSAnomalySignal.detect_anomalies`. By default the present one, but the
+            automatic one where a limit that was a number would be one of another score or range.
         smallest_region
             Smaller regions, in pixels, are left out. By default as before.
         score
-            What spectra are compared by. By default the present one. A threshold of one score means
-            nothing in another, so that without one the automatic is taken.
+            What spectra are compared by. By default the present one.
         signal_range
             ``(low, high)`` in units of the energy axis. By default as before.
         display, toolkit
@@ -231,22 +232,21 @@ class AnomalyMaps:
     ) -> "AnomalyMaps":
         """Return what is found by these settings, those that are None as they are."""
         present = self.provenance["decision"]
-        other_score = score not in (None, self.provenance["score"])
         if threshold is None:
-            threshold = "auto" if other_score else present["threshold"]
+            stays = score is None and signal_range is None
+            threshold = present["threshold"] if stays or not present["by_hand"] else "auto"
         fewest = present["smallest_region"] if smallest_region is None else smallest_region
         if isinstance(fewest, bool) or not isinstance(fewest, int | np.integer) or fewest < 1:
             raise ValueError(
                 f"smallest_region is {fewest!r}, but a whole number of pixels from 1 on is needed."
             )
-        wanted = score or self.provenance["score"]
+        wanted = self.provenance["score"] if score is None else score
         check_score(wanted)
         return self.comparison.judge(
-            signal_range or self.signal_range,
+            self.signal_range if signal_range is None else signal_range,
             wanted,
             as_limit(threshold),
             int(fewest),
-            by_hand=True,
         )
 
     def _become(self, other: "AnomalyMaps") -> None:
@@ -260,8 +260,6 @@ class AnomalyMaps:
         mask.events.data_changed.trigger(obj=mask)
 
     def _repr_html_(self) -> str:
-        from hyperspy_cvae.plotting import as_html
-
         return as_html(*self._told(), self._png(_HTML_DPI))
 
     def plot(self) -> None:
@@ -312,7 +310,6 @@ class AnomalyMaps:
         ValueError
             If there is no such region.
         """
-        from hyperspy_cvae.plotting import plot_region
         from hyperspy_cvae.signals._arrays import energy_axis
         from hyperspy_cvae.signals._edges import edges_in
 
@@ -336,8 +333,6 @@ class AnomalyMaps:
         return self.explanations[region]
 
     def _figure(self) -> Figure:
-        from hyperspy_cvae.plotting import plot_maps
-
         low, high = self.signal_range
         scale, units = self.pixel_size
         return plot_maps(

@@ -1,29 +1,36 @@
 """Deciding: what the panel shows is what is applied, and everything can be undone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hyperspy.signals import Signal2D
 from scipy.ndimage import label
 
 from hyperspy_cvae import AnomalyMaps
-from hyperspy_cvae.detection import QUANTITIES
+from hyperspy_cvae.detection import QUANTITIES, Score
 from hyperspy_cvae.gui import AnomalyDecision
 from hyperspy_cvae.phantoms import UNIFORM, PeakShift, bifeo3
 
 FE_L = (690.0, 730.0)
 
 
-@pytest.fixture
-def found() -> AnomalyMaps:
+@pytest.fixture(scope="module")
+def maps() -> AnomalyMaps:
     anomaly = PeakShift(3.0, discs=2, radius=3)
     phantom = bifeo3((36, 32), 160, offset=690, structure=UNIFORM, anomaly=anomaly, seed=2)
     return phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
 
 
+@pytest.fixture
+def found(maps: AnomalyMaps) -> AnomalyMaps:
+    return replace(maps, mask=maps.mask.deepcopy())
+
+
 def test_the_panel_opens_with_what_was_found(found: AnomalyMaps) -> None:
     decision = AnomalyDecision(found)
     np.testing.assert_array_equal(decision.mask, found.mask.data)
-    assert decision.automatic
+    assert decision.method == "auto"
     assert decision.threshold == found.threshold.value
     assert f"{found.mask.data.sum()} of 1152 pixels" in decision.summary
     assert "in 2 regions" in decision.summary
@@ -33,7 +40,7 @@ def test_the_mask_follows_the_threshold(found: AnomalyMaps) -> None:
     decision = AnomalyDecision(found)
     before = decision.map_picture, decision.histogram_picture
     decision.threshold = -3.0
-    assert not decision.automatic
+    assert decision.method == "fixed"
     np.testing.assert_array_equal(decision.mask, found.score.data < -3)
     assert decision.map_picture != before[0]
     assert decision.histogram_picture != before[1]
@@ -72,7 +79,7 @@ def test_reset_gives_the_maps_back(found: AnomalyMaps) -> None:
 def test_back_to_automatic(found: AnomalyMaps) -> None:
     decision = AnomalyDecision(found)
     decision.threshold = -1.0
-    decision.automatic = True
+    decision.method = "auto"
     assert decision.threshold == found.threshold.value
     np.testing.assert_array_equal(decision.mask, found.mask.data)
 
@@ -81,7 +88,7 @@ def test_another_range_starts_from_its_automatic_threshold(found: AnomalyMaps) -
     decision = AnomalyDecision(found)
     decision.threshold = -2.0
     decision.signal_range = (700.0, 728.0)
-    assert decision.automatic
+    assert decision.method == "auto"
     decision.apply()
     again = found.comparison.signal.detect_anomalies((700.0, 728.0), method="pca", n_components=1)
     np.testing.assert_array_equal(found.mask.data, again.mask.data)
@@ -116,6 +123,33 @@ def test_the_panel_is_hyperspys(found: AnomalyMaps) -> None:
     widgets["reset"].click()
     assert not found.mask.metadata.CVAE.Decision.threshold == -3
     assert widgets["score"].value == "combined"
+
+
+@pytest.mark.parametrize("score", ["pcc", "combined"])
+def test_otsus_threshold_stays_otsus(found: AnomalyMaps, score: Score) -> None:
+    """Also where it is refused, which is no threshold at all."""
+    found.decide("otsu", score=score)
+    mask, summary = found.mask.data.copy(), found.summary()
+    decision = AnomalyDecision(found)
+    np.testing.assert_array_equal(decision.mask, mask)
+    decision.threshold = float(np.median(found.score.data))
+    decision.apply()
+    assert found.mask.data.sum() > mask.sum()
+    decision.reset()
+    np.testing.assert_array_equal(found.mask.data, mask)
+    assert found.summary() == summary
+    found.decide(score="smoothed")
+    assert found.provenance["decision"]["threshold"] == "otsu"
+
+
+def test_large_regions_only(found: AnomalyMaps) -> None:
+    found.decide(smallest_region=300)
+    widgets = found.decide(display=False)["ipywidgets"]
+    assert widgets["smallest_region"].value == 300
+    assert widgets["summary"].value.startswith("0 of 1152 pixels")
+    found.decide(signal_range=np.array([700.0, 728.0]))
+    assert found.signal_range == pytest.approx((700, 728), abs=0.3)
+    assert found.provenance["decision"]["smallest_region"] == 300
 
 
 def test_outside_a_notebook_there_is_no_panel(found: AnomalyMaps) -> None:

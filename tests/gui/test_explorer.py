@@ -1,6 +1,7 @@
 """Exploring: the spectra are those of what the frame covers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -80,7 +81,7 @@ def test_the_spectra_follow_the_roi(view: Explorer, found: AnomalyMaps) -> None:
     signal = found.comparison.signal
     put(view, columns=(4, 9), rows=(5, 7))
     assert view.region == 0
-    assert title(view).startswith("5 x 2 pixels")
+    assert title(view) == "5 x 2 pixels around x = 0.3 nm, y = 0.275 nm"
     inside = signal.axes_manager[-1].axis <= 730.01
     expected = signal.data[5:7, 4:9].mean((0, 1))[inside]
     np.testing.assert_allclose(drawn(view)[0], expected, rtol=1e-6)
@@ -105,6 +106,38 @@ def test_from_region_to_region(view: Explorer) -> None:
         assert title(view).startswith(f"Region {region} of 2")
     with pytest.raises(ValueError, match="region is 3, but the regions found are: 1 to 2"):
         view.go(3)
+
+
+def test_only_judged_pixels_are_shown() -> None:
+    signal = bifeo3((24, 24), 160, offset=690, structure=UNIFORM, anomaly=None, seed=2).signal
+    signal.data[:12, :12] = np.nan
+    excluded = np.zeros((24, 24), bool)
+    excluded[12:, :12] = True
+    found = signal.detect_anomalies(
+        FE_L, method="pca", n_components=1, navigation_mask=excluded.T, threshold=-1000.0
+    )
+    view = found.explore()
+    inside = signal.axes_manager[-1].axis <= 730.01
+    put(view, columns=(10, 14), rows=(4, 6))
+    expected = signal.data[4:6, 12:14].mean((0, 1))[inside]
+    np.testing.assert_allclose(drawn(view)[0], expected, rtol=1e-6)
+    for rows in ((2, 5), (15, 18)):
+        put(view, columns=(2, 5), rows=rows)
+        assert title(view).endswith("not judged")
+        assert np.isnan(drawn(view)).all()
+    put(view, columns=(14, 18), rows=(4, 6))
+    assert np.isfinite(drawn(view)).all()
+    plt.close("all")
+
+
+def test_what_is_decided_later_does_not_change_an_open_figure(found: AnomalyMaps) -> None:
+    found = replace(found, mask=found.mask.deepcopy())
+    view = found.explore()
+    found.decide(-1e6, signal_range=(700.0, 720.0))
+    view._step(1)
+    assert title(view).startswith("Region 2 of 2")
+    assert drawn(view)[0].size == 134
+    plt.close("all")
 
 
 def test_exploring_changes_nothing(found: AnomalyMaps) -> None:
