@@ -4,7 +4,7 @@ from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, fi
 from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._edges import BEFORE_ONSET, BEHIND_ONSET, Edge, edges_at
 from hyperspy_cvae.detection._explain import explain_difference
-from hyperspy_cvae.detection._findings import Explanation, Explanations, Finding
+from hyperspy_cvae.detection._findings import EXPLAINED_AT_ONCE, Explanation, Explanations, Finding
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
@@ -32,6 +32,7 @@ from hyperspy_cvae.detection._threshold import (
 __all__ = [
     "BEFORE_ONSET",
     "BEHIND_ONSET",
+    "EXPLAINED_AT_ONCE",
     "QUANTITIES",
     "BulkDeviations",
     "Edge",

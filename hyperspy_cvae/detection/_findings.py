@@ -1,13 +1,16 @@
 """What a region's spectrum shows, as numbers and as sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperspy_cvae.detection._edges import Edge
+
+EXPLAINED_AT_ONCE = 20  # regions; of a thousand hardly anyone reads more, and it would take long
 
 Kind = Literal["shift", "intensity", "excess", "level"]
 
@@ -151,10 +154,37 @@ class Explanation:
         ]
 
 
-class Explanations(dict[int, Explanation]):
-    """Explanations by the number of their region; prints as one sentence a line."""
+class Explanations(Mapping[int, Explanation]):
+    """Explanations by the number of their region; prints one sentence a line of the first 20.
+
+    Each is found out when it is asked for, and kept.
+
+    Parameters
+    ----------
+    explain
+        What returns them.
+    """
+
+    def __init__(self, explain: Mapping[int, Callable[[], Explanation]]) -> None:
+        self._explain = explain
+        self._known: dict[int, Explanation] = {}
+
+    def __getitem__(self, region: int) -> Explanation:
+        if region not in self._known:
+            self._known[region] = self._explain[region]()
+        return self._known[region]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._explain)
+
+    def __len__(self) -> int:
+        return len(self._explain)
 
     def __repr__(self) -> str:
         if not self:
             return "no region was found"
-        return "\n".join(f"region {number}: {told}" for number, told in self.items())
+        lines = [f"region {each}: {self[each]}" for each in islice(self, EXPLAINED_AT_ONCE)]
+        if len(self) > EXPLAINED_AT_ONCE:
+            left = f"{EXPLAINED_AT_ONCE + 1} to {len(self)}"
+            lines.append(f"regions {left} are explained when asked for by their number")
+        return "\n".join(lines)

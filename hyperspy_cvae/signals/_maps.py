@@ -59,14 +59,19 @@ class AnomalyMaps:
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
         in the scan, and the ``energy`` where its mean spectrum differs most from the
         reconstructed, with the relative ``change`` of the counts there, its ``significance`` in
-        standard errors, all ``energies`` that stand out, at most three, and an ``explanation`` in
-        words; see :meth:`explain`. Lengths and energies are in the units of the axes, which
-        ``regions.attrs["units"]`` tells.
+        standard errors of noise alone, and all ``energies`` that stand out, at most three. Lengths
+        and energies are in the units of the axes, which ``regions.attrs["units"]`` tells.
+
+        The ``explanation`` of the first 20, in words, is from fits of structure: see
+        :meth:`explain`. Its energies are those of maxima of the bulk, not those where counts differ
+        most, as on the flank of a maximum that has moved. Its sigmas are fewer than
+        ``significance``: they allow for the faults of the reconstruction and for all that was
+        looked at. It is the one to quote. The rest has an empty one: ask for it, ``explain(21)``.
     measured, reconstructed, error
         Mean spectra of the regions, with the region as navigation axis, and the standard error of
         the measured one; NaN in channels that were not compared. None if there is no region.
     explanations
-        What is other than in the bulk, by the number of the region.
+        What is other than in the bulk, by the number of the region; found out when it is asked for.
     threshold
         The limit below which a score is anomalous, and why.
     signal_range
@@ -143,9 +148,7 @@ class AnomalyMaps:
 
     def region_mask(self, region: int) -> NDArray[np.bool_]:
         """Return the pixels of a region, by its number in ``regions``, in the shape of the maps."""
-        if region not in self.regions.index:
-            known = f"1 to {len(self.regions)}" if len(self.regions) else "none"
-            raise ValueError(f"region is {region}, but the regions found are: {known}.")
+        self._check_region(region)
         labels, count = label(self.mask.data, np.ones((3,) * self.mask.data.ndim))
         lowest = minimum(self.score.data, labels, np.arange(1, count + 1))
         # Regions of the same score are in the order of their labels.
@@ -284,8 +287,8 @@ class AnomalyMaps:
         Returns
         -------
         Explanation or Explanations
-            Prints as a sentence, or as one for each region. ``explanation.findings`` holds the
-            numbers.
+            Prints as a sentence, or as one for each of the first 20 regions.
+            ``explanation.findings`` holds the numbers.
 
         Raises
         ------
@@ -326,11 +329,14 @@ class AnomalyMaps:
         )
 
     def _explained(self, region: int) -> Explanation:
-        if region not in self.explanations:
-            last = len(self.explanations)
-            known = f"choose one of 1 to {last}" if last else "there is none"
-            raise ValueError(f"region is {region!r}: {known}, see found.regions.")
+        self._check_region(region)
         return self.explanations[region]
+
+    def _check_region(self, region: int) -> None:
+        if region not in self.regions.index:
+            last = len(self.regions)
+            known = f"choose one of 1 to {last}, see found.regions" if last else "none was found"
+            raise ValueError(f"region is {region!r}: {known}.")
 
     def _figure(self) -> Figure:
         low, high = self.signal_range

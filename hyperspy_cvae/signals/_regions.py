@@ -1,6 +1,7 @@
 """From regions of pixels to a table and to spectra, in the units of the signal's axes."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
 from hyperspy_cvae.blocks import Cube, spectra_at
-from hyperspy_cvae.detection import Explanations, Region, explain_difference
+from hyperspy_cvae.detection import EXPLAINED_AT_ONCE, Explanations, Region, explain_difference
 from hyperspy_cvae.signals._arrays import energy_axis
 from hyperspy_cvae.signals._edges import edges_in
 
@@ -46,7 +47,7 @@ def region_table(
             line["energy"] = float(energies[region.channels[0]])
             line["change"], line["significance"] = region.change[0], region.significance[0]
         line["energies"] = [round(float(energies[each]), 3) for each in region.channels]
-        line["explanation"] = str(explanations[number])
+        line["explanation"] = str(explanations[number]) if number <= EXPLAINED_AT_ONCE else ""
         lines.append(line)
     columns = ["pixels", "area", *"xy"[: len(axes)], *_COLUMNS]
     table = pd.DataFrame(
@@ -98,7 +99,7 @@ def region_explanations(
     spectra: RegionSpectra,
     channels: NDArray[np.bool_],
 ) -> Explanations:
-    """Return what is other than in the bulk, region by region.
+    """Return what is other than in the bulk, region by region, each when it is asked for.
 
     ``channels`` are those that were compared.
     """
@@ -106,12 +107,13 @@ def region_explanations(
     ev = axis.dispersion_ev / axis.scale
     energies = axis.values[channels]
     edges = edges_in(signal, ev * energies[0], ev * energies[-1])
-    explanations = Explanations()
+    explain = {}
     for index, region in enumerate(regions):
         measured, expected, error = (
             each.data[index, channels].astype(float) for each in spectra if each is not None
         )
-        explanations[index + 1] = explain_difference(
+        explain[index + 1] = partial(
+            explain_difference,
             energies,
             measured,
             expected,
@@ -121,4 +123,4 @@ def region_explanations(
             edges=edges,
             units=axis.units,
         )
-    return explanations
+    return Explanations(explain)

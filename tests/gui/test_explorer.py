@@ -104,7 +104,7 @@ def test_from_region_to_region(view: Explorer) -> None:
         press(view, *button.ax.transAxes.transform((0.5, 0.5)))
         assert view.region == region
         assert title(view).startswith(f"Region {region} of 2")
-    with pytest.raises(ValueError, match="region is 3, but the regions found are: 1 to 2"):
+    with pytest.raises(ValueError, match="region is 3: choose one of 1 to 2"):
         view.go(3)
 
 

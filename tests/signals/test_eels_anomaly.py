@@ -196,6 +196,22 @@ def test_regions_are_explained() -> None:
     assert found.measured.metadata.Sample.elements == ["Fe"]
     with pytest.raises(ValueError, match="region is 3: choose one of 1 to 2"):
         found.explain(3)
+    with pytest.raises(ValueError, match="region is 3: choose one of 1 to 2"):
+        found.region_mask(3)
+
+
+def test_only_the_first_regions_are_explained_at_once() -> None:
+    signal = bifeo3((48, 48), 160, offset=690, structure=UNIFORM, anomaly=None, seed=2).signal
+    found = signal.detect_anomalies(FE_L, method="pca", n_components=1, score="pcc")
+    found.decide(float(np.quantile(found.score.data, 0.02)))
+    assert len(found.regions) == len(found.explain()) > 20
+    assert (found.regions.explanation != "").sum() == 20
+    assert found.regions.explanation[20] == str(found.explain(20))
+    assert found.regions.explanation[21] == ""
+    assert str(found.explain(21)).startswith("no single change stands out")
+    *_, last, more = str(found.explain()).splitlines()
+    assert last.startswith("region 20: ")
+    assert more.startswith(f"regions 21 to {len(found.regions)} are explained when asked for")
 
 
 def test_edges_that_were_not_declared_are_called_near() -> None:
@@ -224,7 +240,7 @@ def test_no_region_to_explain() -> None:
     clean = bifeo3((32, 32), 160, offset=690, structure=UNIFORM, seed=2).signal
     found = clean.detect_anomalies(FE_L, method="pca", n_components=1, threshold=-1e3)
     assert str(found.explain()) == "no region was found"
-    with pytest.raises(ValueError, match="region is 1: there is none"):
+    with pytest.raises(ValueError, match="region is 1: none was found"):
         found.plot_region()
 
 
