@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hyperspy_cvae.detection import Edge, Explanation
-from hyperspy_cvae.plotting._drawing import ANOMALOUS, BULK, NOT_JUDGED
+from hyperspy_cvae.plotting._drawing import BULK
+from hyperspy_cvae.plotting._spectra import SpectraPlot
 
-_LINE = 85  # characters
+_LINE = 95  # characters
 _CHARACTER = 0.0125  # width of one in a label, of the width of the axes
 
 
@@ -54,26 +55,13 @@ def plot_region(
     'maximum at 710 eV 9.5 ± 0.2 % stronger than in bulk, 48 sigma'
     >>> plt.close(figure)
     """
-    energies, measured, bulk = explanation.energies, explanation.measured, explanation.bulk
     figure, (above, below) = plt.subplots(
-        2, 1, sharex=True, figsize=(7.4, 5.4), height_ratios=(1.5, 1), layout="constrained"
+        2, 1, figsize=(7.4, 5.4), height_ratios=(1.5, 1), layout="constrained"
     )
-    above.plot(energies, measured, color=ANOMALOUS, lw=1.2, label="measured")
-    above.plot(energies, bulk, color="black", lw=1.2, label="reconstructed (bulk)")
-    above.set_ylabel("Mean counts")
-    above.legend(fontsize="small", frameon=False)
-    band = 2 * explanation.error
-    below.fill_between(energies, -band, band, color=NOT_JUDGED, lw=0, label="±2 standard errors")
-    below.axhline(0, color=BULK, lw=0.8)
-    below.plot(energies, measured - bulk, color=ANOMALOUS, lw=1.2, label="measured - bulk")
+    plot = SpectraPlot(above, below, explanation.energies, units, bulk="bulk, scaled to the counts")
+    plot.show(explanation.measured, explanation.bulk, explanation.error, "")
     if explanation.findings:
-        below.plot(
-            energies, explanation.fitted - bulk, color="black", lw=1, ls="--", label="explained"
-        )
-    below.set_ylabel("Difference (counts)")
-    below.set_xlabel(f"Energy loss ({units})" if units else "Energy loss")
-    below.set_xlim(energies[0], energies[-1])
-    below.legend(fontsize="small", frameon=False, ncols=3)
+        plot.explain(explanation.fitted - explanation.bulk)
     marked = {edge.name: edge for finding in explanation for edge in finding.edges}
     marked |= {edge.name: edge for edge in edges}
     _mark_edges([above, below], list(marked.values()), ev)

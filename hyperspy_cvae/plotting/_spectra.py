@@ -19,13 +19,22 @@ class SpectraPlot:
         Of the channels, ``(energy,)``.
     units
         Of the energies.
+    bulk
+        What the second spectrum is.
     """
 
-    def __init__(self, above: Axes, below: Axes, energies: FloatArray, units: str) -> None:
+    def __init__(
+        self,
+        above: Axes,
+        below: Axes,
+        energies: FloatArray,
+        units: str,
+        bulk: str = "bulk, expected",
+    ) -> None:
         self.above, self.below, self.energies = above, below, energies
         empty = np.full(energies.shape, np.nan)
         (self._measured,) = above.plot(energies, empty, color=ANOMALOUS, lw=1.2, label="measured")
-        (self._bulk,) = above.plot(energies, empty, color="black", lw=1.2, label="bulk, expected")
+        (self._bulk,) = above.plot(energies, empty, color="black", lw=1.2, label=bulk)
         (self._residual,) = below.plot(energies, empty, color=ANOMALOUS, lw=1.2)
         self._band = below.fill_between(
             energies, empty, empty, color=BULK, alpha=0.35, lw=0, label=f"± {_BAND} standard errors"
@@ -38,8 +47,7 @@ class SpectraPlot:
         below.set_xlim(energies[0], energies[-1])
         above.sharex(below)
         for axes in (above, below):
-            axes.legend(loc="upper left", fontsize="small", framealpha=0.8)
-            axes.margins(y=0.08)
+            _label(axes)
 
     def show(self, measured: FloatArray, bulk: FloatArray, error: FloatArray, title: str) -> None:
         """Show the mean spectra of some pixels, ``(energy,)`` each, and the error of the first."""
@@ -57,6 +65,11 @@ class SpectraPlot:
             margin = 0.08 * (top - bottom) or 1.0
             axes.set_ylim(bottom - margin, top + margin)
 
+    def explain(self, difference: FloatArray) -> None:
+        """Show what explains the residual, ``(energy,)``."""
+        self.below.plot(self.energies, difference, color="black", lw=1, ls="--", label="explained")
+        _label(self.below)
+
     def show_nothing(self, title: str) -> None:
         """Show that there is nothing to be shown, and why."""
         nothing = np.full(self.energies.shape, np.nan)
@@ -64,3 +77,7 @@ class SpectraPlot:
             line.set_ydata(nothing)
         self._band.set_data(self.energies, nothing, nothing)
         self.above.set_title(title, fontsize="medium", parse_math=False)
+
+
+def _label(axes: Axes) -> None:
+    axes.legend(loc="upper left", fontsize="small", framealpha=0.8)

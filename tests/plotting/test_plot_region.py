@@ -35,13 +35,20 @@ def test_difference_is_between_the_spectra_drawn_above() -> None:
     above, below = figure.axes
     measured, bulk = (line.get_ydata() for line in above.lines[:2])
     np.testing.assert_allclose(bulk.sum(), measured.sum())
-    _, difference, explained = (line.get_ydata() for line in below.lines[:3])
+    difference, _, explained = (line.get_ydata() for line in below.lines[:3])
     np.testing.assert_allclose(difference, measured - bulk)
     np.testing.assert_allclose(explained, difference, atol=15)
     first, second, *_ = figure.get_suptitle().splitlines()
     assert first == "Region 1"
     assert second.startswith("maximum 1.000 ± 0.0")
     assert below.get_xlabel() == "Energy loss (eV)"
+    assert above.get_ylabel() == "Counts per pixel"
+    assert below.get_ylabel() == "Measured - bulk"
+    labels = [[text.get_text() for text in each.get_legend().get_texts()] for each in figure.axes]
+    assert labels == [
+        ["measured", "bulk, scaled to the counts"],
+        ["± 2 standard errors", "explained"],
+    ]
 
 
 def test_names_of_edges_do_not_overlap_and_stay_in_the_figure() -> None:
@@ -67,7 +74,7 @@ def test_edges_of_an_axis_in_other_units() -> None:
 def test_nothing_stands_out_and_nothing_is_known() -> None:
     figure = draw(iron(712))
     assert "no single change stands out" in figure.get_suptitle()
-    assert [line.get_label() for line in figure.axes[1].lines[1:]] == ["measured - bulk"]
+    assert "explained" not in {line.get_label() for line in figure.axes[1].lines}
     figure = draw(iron(712), sigma=np.nan)
     assert "cannot be told" in figure.get_suptitle()
 

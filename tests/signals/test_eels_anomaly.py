@@ -232,7 +232,7 @@ def test_region_is_plotted() -> None:
     measured, bulk = (line.get_ydata() for line in above.lines[:2])
     inside = np.isfinite(found.error.data[0])
     np.testing.assert_allclose(measured, found.measured.data[0, inside], rtol=1e-6)
-    np.testing.assert_allclose(below.lines[1].get_ydata(), measured - bulk)
+    np.testing.assert_allclose(below.lines[0].get_ydata(), measured - bulk)
     plt.close(figure)
 
 
