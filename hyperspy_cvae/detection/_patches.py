@@ -46,7 +46,7 @@ class BulkDeviations:
     region: int
 
     def errors(
-        self, weights: NDArray[np.float64], channels: slice = slice(None)
+        self, weights: NDArray[np.floating], channels: slice = slice(None)
     ) -> NDArray[np.float64]:
         """Return the standard errors of weighted sums of channels of the region's mean.
 
