@@ -7,7 +7,7 @@ regions, other doses, and another dispersion.
 """
 
 # %%
-# A clean scan to learn from.
+# A clean scan to learn from: one kind of domain, strained here and there, as the others will be.
 
 import tempfile
 from pathlib import Path
@@ -15,9 +15,17 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from hyperspy_cvae import CVAE
-from hyperspy_cvae.phantoms import Detector, LocalChemistry, PeakShift, bifeo3
+from hyperspy_cvae.phantoms import (
+    Detector,
+    FineStructure,
+    LocalChemistry,
+    PeakShift,
+    Structure,
+    bifeo3,
+)
 
-clean = bifeo3((64, 64), 500, offset=500.0, dispersion=0.5, seed=10).signal
+crystal = Structure(domains=(FineStructure(),), wall_width=0, strain=0.5)
+clean = bifeo3((72, 72), 500, offset=500.0, dispersion=0.5, structure=crystal, seed=10).signal
 model = clean.train_cvae()
 
 # %%
@@ -48,6 +56,7 @@ scans = {
         500,
         offset=500.0,
         dispersion=0.5,
+        structure=crystal,
         detector=Detector(dose=20.0),
         anomaly=PeakShift(2.4, discs=2, radius=4),
         seed=11,
@@ -57,6 +66,7 @@ scans = {
         570,
         offset=498.0,
         dispersion=0.45,
+        structure=crystal,
         anomaly=LocalChemistry(l3=-1.6, l2=-0.1, discs=2, radius=4),
         seed=12,
     ),

@@ -46,8 +46,8 @@ print(found)
 found.plot()
 
 # %%
-# The histogram shows where a threshold parts the layers. In a notebook ``found.decide()`` is a panel
-# with a slider below it; the same by settings, without what is smaller than 20 pixels:
+# The histogram shows where a threshold parts the layers. In a notebook ``found.decide()`` is a
+# panel with a slider below it; the same by settings, without what is smaller than 20 pixels:
 
 found.decide(-8.0, smallest_region=20)
 print(found)

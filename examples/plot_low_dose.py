@@ -27,6 +27,7 @@ phantom = bifeo3(
     seed=4,
 )
 s = phantom.signal
+s.add_elements(["Fe", "O", "Bi"])
 o_k = (520.0, 560.0)
 
 plt.figure(figsize=(7, 3), layout="constrained")

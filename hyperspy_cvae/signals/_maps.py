@@ -188,8 +188,8 @@ class AnomalyMaps:
         The panel has a slider for the threshold beside the histogram of the scores, and others for
         the smallest region, the score and the energies compared; the mask and the counts follow.
         When it is applied these maps change: the mask in place, so that HyperSpy's figures of it
-        follow. ``decide("auto", smallest_region=1)`` goes back to what was found automatically. What
-        was decided is in ``mask.metadata.CVAE.Decision``.
+        follow. ``decide("auto", smallest_region=1)`` goes back to what was found automatically.
+        What was decided is in ``mask.metadata.CVAE.Decision``.
 
         Parameters
         ----------
