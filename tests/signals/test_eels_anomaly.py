@@ -416,7 +416,7 @@ def test_pca_is_the_decomposition(phantom: Phantom, n_components: int) -> None:
     model = signal.get_decomposition_model(n_components).isig[690.0:730.0].data[3, 4]
     counts = signal.isig[690.0:730.0].data[3, 4]
     assert found.pcc.data[3, 4] == pytest.approx(np.corrcoef(model, counts)[0, 1], abs=2e-3)
-    assert f"PCA with {n_components} components" in str(found)
+    assert f"PCA with {n_components} component" in str(found)
 
 
 @pytest.mark.parametrize(
