@@ -10,7 +10,7 @@ from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.evaluation import Kind, shift_sizes
 from hyperspy_cvae.reconstruction import CVAE
 from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, kept_pixels
-from hyperspy_cvae.signals._compared import Asked, ComparedDetectors, compare
+from hyperspy_cvae.signals._detectors import Asked, ComparedDetectors, compare
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._detection_limit import Anomalies, DetectionLimit, find_limit
 from hyperspy_cvae.signals._progress import shown
