@@ -157,6 +157,10 @@ class Comparison:
         """Return the comparison of another cube of this scan."""
         return replace(self, cube=cube, spectra=self.reconstruct(cube), _made={})
 
+    def without(self, pixels: NDArray[np.bool_]) -> "Comparison":
+        """Return the comparison that leaves out some pixels."""
+        return replace(self, judged=self.judged & ~pixels, _made={})
+
     def warn_if_simpler(self, signal_range: Range | None) -> None:
         """Warn if the mean spectrum, or the median of a tile, explains as much in some range."""
         measured, expected, judged = self.compared(signal_range)
