@@ -192,7 +192,7 @@ class Anomalies:
     radius: float
     energy: float | None
 
-    def check(self, channels: NDArray[np.bool_], axis: EnergyAxis) -> None:
+    def check(self, channels: NDArray[np.bool_], axis: EnergyAxis, shape: tuple[int, int]) -> None:
         """Raise a ValueError if something is asked for that cannot be injected."""
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind is {self.kind!r}: choose one of {', '.join(get_args(Kind))}.")
@@ -202,8 +202,11 @@ class Anomalies:
                 f"fractions is {self.fractions!r}: give shares of the pixels between 0 and 1, "
                 "such as (0.002, 0.01)."
             )
-        if not self.radius >= 0:
-            raise ValueError(f"radius is {self.radius!r}, but it is at least 0 pixels: use 3.")
+        if not 0 <= self.radius <= max(shape):
+            raise ValueError(
+                f"radius is {self.radius!r}, but it is 0 to {max(shape)} pixels, the longest side "
+                "of the scan: use 3."
+            )
         if self.kind == "shift" and self.energy is not None:
             raise ValueError("energy was given with kind='shift', which moves all: leave it out.")
         self.numbers(channels, axis)

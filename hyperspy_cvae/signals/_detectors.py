@@ -108,9 +108,15 @@ class ComparedDetectors:
             verdict = f"The network was {'' if better else 'not '}worth it here"
         else:
             verdict = "The network was not needed here"
+        if np.isfinite(shifts).any():
+            by_shift = (
+                f"it finds {_from(shift)}, and the best of the others, {finds}, "
+                f"{_from(shifts[finds])}."
+            )
+        else:
+            by_shift = "no detector finds any of these shifts in half of the discs."
         told = (
-            f"{verdict}: it finds {_from(shift)}, and the best of the others, {finds}, "
-            f"{_from(shifts[finds])}; its average precision over all shifts is "
+            f"{verdict}: {by_shift} The network's average precision over all shifts is "
             f"{precision[_NETWORK]:.2f}, and that of {ranks}, the best of the others, "
             f"{precision[ranks]:.2f}."
         )
@@ -261,6 +267,6 @@ def _table(
             "regions": len(found[name].regions),
             "seconds": round(seconds[name], 1),
             "smallest_shift": smallest_found(sizes, share.to_numpy()),
-            **{f"{size:.3g} eV": value for size, value in zip(sizes, share, strict=True)},
+            **{f"{size:.6g} eV": value for size, value in zip(sizes, share, strict=True)},
         }
     return pd.DataFrame.from_dict(lines, orient="index").loc[list(found)].rename_axis("detector")

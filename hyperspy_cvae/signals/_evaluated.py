@@ -9,7 +9,7 @@ from hyperspy_cvae.blocks import computing
 from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.evaluation import Kind, shift_sizes
 from hyperspy_cvae.reconstruction import CVAE
-from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, kept_pixels
+from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, kept_pixels, scan
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._detection_limit import Anomalies, DetectionLimit, find_limit
 from hyperspy_cvae.signals._detectors import Asked, ComparedDetectors, compare
@@ -190,7 +190,8 @@ class Evaluated:
         """
         check_score(score)
         anomalies = Anomalies(kind, sizes, fractions, radius, energy)
-        anomalies.check(kept_channels(self, signal_mask, signal_range), energy_axis(self))
+        inside = kept_channels(self, signal_mask, signal_range)
+        anomalies.check(inside, energy_axis(self), scan(self))
         channels, pixels = (
             kept_channels(self, signal_mask, None),
             kept_pixels(self, navigation_mask),

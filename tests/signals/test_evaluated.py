@@ -85,6 +85,16 @@ def test_verdict(shifts: tuple[float, ...], precisions: tuple[float, ...], verdi
     assert ComparedDetectors({}, table, yardstick)._verdict().startswith(f"{verdict}: ")
 
 
+def test_verdict_where_no_shift_is_found_is_of_the_ranks() -> None:
+    table = pd.DataFrame({"smallest_shift": np.nan}, index=["3D-CVAE", "PCA-3", "mean"])
+    yardstick = pd.DataFrame({"detector": table.index, "average_precision": (0.8, 0.6, 0.7)})
+    assert ComparedDetectors({}, table, yardstick)._verdict() == (
+        "The network was worth it here: no detector finds any of these shifts in half of the "
+        "discs. The network's average precision over all shifts is 0.80, and that of mean, the "
+        "best of the others, 0.70."
+    )
+
+
 def test_discs_lie_off_anomalies_of_the_specimen() -> None:
     anomaly = PeakShift(6.0, radius=3, discs=1)
     phantom = bifeo3(
@@ -171,7 +181,10 @@ def test_line_scan() -> None:
         ({"fractions": ()}, "fractions is"),
         ({"sizes": (-1.0,)}, "sizes is"),
         ({"sizes": (0.1,)}, "shifts are whole channels of 0.7 eV"),
+        ({"sizes": "a"}, "sizes is 'a': give a sequence of numbers"),
         ({"radius": -1}, "radius is -1"),
+        ({"radius": 3000}, "radius is 3000, but it is 0 to 32 pixels"),
+        ({"radius": np.inf}, "radius is inf"),
         ({"energy": 700.0}, "energy was given with kind='shift'"),
         ({"kind": "edge", "energy": 740.0}, r"energy 740 lies outside .* 690-735.5 eV"),
         ({"fractions": (0.9,), "sizes": (2.0,)}, "have no room"),
