@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,9 @@ from hyperspy_cvae.evaluation import (
 )
 from hyperspy_cvae.plotting import FoundShares, plot_detectors
 from hyperspy_cvae.reconstruction import CVAE, PCA, Mean, Reconstructor, TileMedian
-from hyperspy_cvae.signals._arrays import map_scale
+from hyperspy_cvae.signals._arrays import Recorded, map_scale
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._maps import AnomalyMaps
-
-if TYPE_CHECKING:
-    from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
 
 _NETWORK = "3D-CVAE"
 _SIMPLER: dict[str, Callable[[], Reconstructor]] = {
@@ -171,10 +168,8 @@ class Asked(NamedTuple):
 
 
 def compare(
-    signal: "EELSAnomalySignal",
+    recorded: Recorded,
     model: CVAE,
-    pixels: NDArray[np.bool_],
-    channels: NDArray[np.bool_],
     asked: Asked,
     shifts: Sequence[float] | None,
     seed: int,
@@ -189,7 +184,7 @@ def compare(
     with tqdm(total=1 + len(_SIMPLER), unit="scan", disable=not show_progressbar) as bar:
         bar.set_description("Comparing detectors")
         start = time.perf_counter()
-        for name, comparison in _comparisons(signal, model, pixels, channels):
+        for name, comparison in _comparisons(recorded, model):
             comparison.found(*asked)  # which is kept
             seconds[name] = time.perf_counter() - start
             found[name] = replace(comparison, spectra=stored(comparison.spectra)).judge(*asked)
@@ -199,18 +194,13 @@ def compare(
     return ComparedDetectors(found, _table(found, seconds, yardstick), yardstick)
 
 
-def _comparisons(
-    signal: "EELSAnomalySignal",
-    model: CVAE,
-    pixels: NDArray[np.bool_],
-    channels: NDArray[np.bool_],
-) -> Iterator[tuple[str, Comparison]]:
-    network = Comparison.with_network(signal, model, pixels, channels)
-    channels = network.channels  # what it has learnt is compared by all
+def _comparisons(recorded: Recorded, model: CVAE) -> Iterator[tuple[str, Comparison]]:
+    network = Comparison.with_network(recorded, model)
+    recorded = recorded._replace(channels=network.channels)  # all compare what it has learnt
     yield _NETWORK, network
     del network
     for name, detector in _SIMPLER.items():
-        yield name, Comparison.with_fitted(signal, detector(), name, pixels, channels)
+        yield name, Comparison.with_fitted(recorded, detector(), name)
 
 
 def _yardstick(

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from threadpoolctl import threadpool_limits
-
-from hyperspy_cvae.blocks import computing
 from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.evaluation import Kind, shift_sizes
 from hyperspy_cvae.reconstruction import CVAE
-from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, kept_pixels, scan
+from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, scan
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._detection_limit import Anomalies, DetectionLimit, find_limit
 from hyperspy_cvae.signals._detectors import Asked, ComparedDetectors, compare
@@ -92,18 +89,13 @@ class Evaluated:
         limit = as_limit(threshold)
         inside = kept_channels(self, signal_mask, signal_range)
         shift_sizes(shifts, inside, energy_axis(self).dispersion_ev, "shifts")
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
         model = self._model(model, navigation_mask, show_progressbar)
         signal = self.deepcopy() if self._lazy else self
         if self._lazy:
             signal.compute(show_progressbar=shown(show_progressbar))
-        with computing(lazy=False), threadpool_limits(1, "blas"):
-            asked = Asked(signal_range, score, limit)
-            show = shown(show_progressbar)
-            return compare(signal, model, pixels, channels, asked, shifts, seed, show)
+        asked = Asked(signal_range, score, limit)
+        with signal._recorded(navigation_mask, signal_mask) as recorded:
+            return compare(recorded, model, asked, shifts, seed, shown(show_progressbar))
 
     def detection_limit(
         self: Any,
@@ -192,12 +184,8 @@ class Evaluated:
         anomalies = Anomalies(kind, sizes, fractions, radius, energy)
         inside = kept_channels(self, signal_mask, signal_range)
         anomalies.check(inside, energy_axis(self), scan(self))
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
         model = self._model(model, navigation_mask, show_progressbar)
-        with computing(self._lazy), threadpool_limits(1, "blas"):
-            comparison = Comparison.with_network(self, model, pixels, channels)
+        with self._recorded(navigation_mask, signal_mask) as recorded:
+            comparison = Comparison.with_network(recorded, model)
             show = shown(show_progressbar)
             return find_limit(comparison, signal_range, score, anomalies, seed, show)
