@@ -1,10 +1,11 @@
 """What a detector finds of anomalies that are injected into recorded counts: pure functions."""
 
 from hyperspy_cvae.evaluation._discs import (
+    EXCEPTIONS,
     bright_pixels,
     disc,
     fitting_radius,
-    free_pixels,
+    near,
     place_discs,
     placements,
 )
@@ -23,6 +24,7 @@ from hyperspy_cvae.evaluation._smallest_shift import smallest_shift
 from hyperspy_cvae.evaluation._sweep import sweep
 
 __all__ = [
+    "EXCEPTIONS",
     "Addition",
     "Injection",
     "Kind",
@@ -32,7 +34,7 @@ __all__ = [
     "disc",
     "edge_profile",
     "fitting_radius",
-    "free_pixels",
+    "near",
     "peak_profile",
     "place_discs",
     "placements",

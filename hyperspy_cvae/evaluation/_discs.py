@@ -6,6 +6,7 @@ from scipy.ndimage import binary_dilation, convolve
 
 from hyperspy_cvae.blocks import Cube, to_map
 
+EXCEPTIONS = 0.02  # of the scan: not much less than what no longer is an exception
 _DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
 _MARGIN = 3  # pixels over which smoothing carries an anomaly
 _LEAST_DISC = 0.75  # of its pixels: a border or a gap may cut off the rest
@@ -17,6 +18,11 @@ def bright_pixels(
 ) -> NDArray[np.bool_]:
     """Return the judged pixels that hold at least half of the median counts in some channels.
 
+    Raises
+    ------
+    ValueError
+        If no pixel is judged.
+
     Examples
     --------
     >>> cube = np.full((1, 4, 8), 6, np.float32)
@@ -24,18 +30,24 @@ def bright_pixels(
     >>> bright_pixels(cube, np.ones(8, bool), np.ones((1, 4), bool))
     array([[ True, False,  True,  True]])
     """
+    if not judged.any():
+        raise ValueError(
+            f"No pixel is left to inject into: all are excluded, or anomalous already, or within "
+            f"{_MARGIN} pixels of those. Choose another signal_range, or exclude fewer pixels."
+        )
     total = to_map(lambda block: block[..., channels].sum(-1), cube)
     return judged & (total >= _DARKEST * np.median(total[judged]))
 
 
-def free_pixels(
-    cube: Cube,
-    channels: NDArray[np.bool_],
-    judged: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Return the pixels to inject into: bright ones that are not within 3 of known anomalies."""
-    return bright_pixels(cube, channels, judged) & ~binary_dilation(known, iterations=_MARGIN)
+def near(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return some pixels of a scan and those within 3 of them, as smoothing reaches so far.
+
+    Examples
+    --------
+    >>> near(np.array([[True, False, False, False, False]]))
+    array([[ True,  True,  True,  True, False]])
+    """
+    return np.asarray(binary_dilation(pixels, iterations=_MARGIN))
 
 
 def disc(shape: tuple[int, int], centre: ArrayLike, radius: float) -> NDArray[np.bool_]:

@@ -80,7 +80,10 @@ def relative_sizes(sizes: Sequence[float] | None, kind: Kind) -> NDArray[np.floa
 
 
 def _checked(sizes: Sequence[float], name: str) -> NDArray[np.float64]:
-    numbers = np.asarray(sizes, dtype=float)
+    try:
+        numbers = np.asarray(sizes, dtype=float)
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
     if numbers.ndim != 1 or not numbers.size or not (np.isfinite(numbers) & (numbers >= 0)).all():
         raise ValueError(
             f"{name} is {sizes!r}: give a sequence of numbers that are not below 0, such as "

@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from hyperspy_cvae.blocks import Cube, replaced, spectra_at
 from hyperspy_cvae.detection import Score, score_spectra
-from hyperspy_cvae.evaluation._discs import bright_pixels, disc
+from hyperspy_cvae.evaluation._discs import EXCEPTIONS, bright_pixels, disc
 from hyperspy_cvae.evaluation._injection import shifted
 from hyperspy_cvae.evaluation._rates import smallest_found
 from hyperspy_cvae.shards import channels_of
 
 _LARGEST_RADIUS = 4.0  # pixels
-_SHARE = 0.02  # of the scan: more would no longer be an exception
 _SHIFTS = 8
 _LARGEST_SHIFT = 0.25  # of the energy range
 _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of rows and columns
@@ -61,10 +60,10 @@ def smallest_shift(
     """
     bright = bright_pixels(cube, channels, judged)
     pixels = np.argwhere(bright)
-    radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(_SHARE * len(pixels) / np.pi)))
+    radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(EXCEPTIONS * len(pixels) / np.pi)))
     largest = max(2, int(_LARGEST_SHIFT * channels.sum()))
     shifts = np.unique(np.rint(np.geomspace(1, largest, _SHIFTS)).astype(int))
-    at_once = int(np.clip(_SHARE * len(pixels) / (np.pi * radius**2), 1, len(shifts)))
+    at_once = int(np.clip(EXCEPTIONS * len(pixels) / (np.pi * radius**2), 1, len(shifts)))
     # A sequence whose points lie apart from each other, at the nearest pixels that are judged.
     spread = (0.5 + np.arange(len(shifts))[:, None] * _STEPS) % 1 * judged.shape
     places = [pixels[np.square(pixels - point).sum(1).argmin()] for point in spread]
@@ -82,4 +81,4 @@ def smallest_shift(
         )
         scores = score_spectra(measured, expected, score, dispersion, judged)
         found[some] = [np.nanmin(scores[each]) <= limit for each in discs]
-    return 2 * int(radius) + 1, smallest_found(shifts * dispersion, found)
+    return 2 * int(radius) + 1, smallest_found(shifts * dispersion, found.astype(float))

@@ -7,8 +7,8 @@ __all__ = [
     "load",
 ]
 
-from ._compared import ComparedDetectors
 from ._detection_limit import DetectionLimit
+from ._detectors import ComparedDetectors
 from ._eels_anomaly import EELSAnomalySignal, LazyEELSAnomalySignal
 from ._load import load
 from ._maps import AnomalyMaps

@@ -1,13 +1,43 @@
 """From HyperSpy's signals to plain arrays ``(rows, columns, energy)``, and back."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
+from hyperspy_cvae.blocks import Cube
 from hyperspy_cvae.preprocessing import Counts, prepare
 from hyperspy_cvae.reconstruction import EnergyAxis
+
+
+class Recorded(NamedTuple):
+    """What was recorded, as plain numbers, and which of it is asked for."""
+
+    signal: Any
+    cube: Cube
+    """Counts ``(rows, columns, energy)``."""
+    judged: NDArray[np.bool_]
+    """Pixels to judge, ``(rows, columns)``."""
+    alive: NDArray[np.bool_]
+    """Channels that hold a number in some spectrum, ``(energy,)``."""
+    channels: NDArray[np.bool_]
+    """Those of them that may be compared."""
+    axis: EnergyAxis
+
+
+def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Recorded:
+    """Return the counts of a signal without masked pixels and channels.
+
+    Raises
+    ------
+    ValueError
+        If the data or the masks cannot be used.
+    """
+    pixels = kept_pixels(signal, navigation_mask)
+    channels = kept_channels(signal, signal_mask, None)
+    cube, judged, alive = counts(signal)
+    return Recorded(signal, cube, judged & pixels, alive, channels & alive, energy_axis(signal))
 
 
 def counts(signal: BaseSignal) -> Counts:

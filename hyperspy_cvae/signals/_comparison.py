@@ -33,7 +33,7 @@ from hyperspy_cvae.evaluation import smallest_shift
 from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, Reconstructor, TileMedian
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
-from hyperspy_cvae.signals._arrays import counts, energy_axis
+from hyperspy_cvae.signals._arrays import Recorded
 from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.signals._regions import region_explanations, region_spectra, region_table
 
@@ -88,75 +88,50 @@ class Comparison:
     _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
 
     @classmethod
-    def with_network(
-        cls,
-        signal: "EELSAnomalySignal",
-        model: CVAE,
-        pixels: NDArray[np.bool_],
-        channels: NDArray[np.bool_],
-    ) -> "Comparison":
-        """Compare some pixels and channels with what a trained 3D-CVAE makes of them."""
-        axis = energy_axis(signal)
-        cube, judged, alive = counts(signal)
-        reconstruct = partial(model.reconstruct, axis=axis)
-        spectra = reconstruct(cube)
-        learnt = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
+    def with_network(cls, recorded: Recorded, model: CVAE) -> "Comparison":
+        """Compare with what a trained 3D-CVAE makes of the counts."""
+        reconstruct = partial(model.reconstruct, axis=recorded.axis)
         settings = {**model.describe(), "training": asdict(model.config.training)}
-        provenance = {"method": "3D-CVAE", "configuration": settings}
-        return cls(
-            signal,
-            cube,
-            spectra,
-            judged & pixels,
-            channels & learnt & alive,
-            axis,
-            reconstruct,
-            provenance,
-        )
+        return cls._with(recorded, reconstruct, {"method": "3D-CVAE", "configuration": settings})
 
     @classmethod
-    def with_pca(
-        cls,
-        signal: "EELSAnomalySignal",
-        n_components: int,
-        pixels: NDArray[np.bool_],
-        channels: NDArray[np.bool_],
-    ) -> "Comparison":
+    def with_pca(cls, recorded: Recorded, n_components: int) -> "Comparison":
         """Compare with the first components of HyperSpy's ``decomposition()``."""
-        cube, judged, alive = counts(signal)
-        judged &= pixels
 
         def by_pca(cube: NDArray[np.float32]) -> NDArray[np.float32]:
-            return PCA(n_components).fit(cube, judged).reconstruct(cube)
+            return PCA(n_components).fit(cube, recorded.judged).reconstruct(cube)
 
-        reconstruct = partial(_in_channels, reconstruct=by_pca, channels=alive)
-        provenance = {"method": f"PCA with {n_components} component{'s' * (n_components > 1)}"}
-        axis = energy_axis(signal)
-        spectra = reconstruct(cube)
-        channels = channels & alive
-        return cls(signal, cube, spectra, judged, channels, axis, reconstruct, provenance)
+        reconstruct = partial(_in_channels, reconstruct=by_pca, channels=recorded.alive)
+        method = f"PCA with {n_components} component{'s' * (n_components > 1)}"
+        return cls._with(recorded, reconstruct, {"method": method})
 
     @classmethod
     def with_fitted(
-        cls,
-        signal: "EELSAnomalySignal",
-        reconstructor: Reconstructor,
-        method: str,
-        pixels: NDArray[np.bool_],
-        channels: NDArray[np.bool_],
+        cls, recorded: Recorded, reconstructor: Reconstructor, method: str
     ) -> "Comparison":
-        """Compare with what is fitted once, to this spectrum image, whatever is compared later."""
-        cube, judged, alive = counts(signal)
-        judged &= pixels
-        fitted = reconstructor.fit(in_memory(cube)[..., alive], judged)
+        """Compare with what is fitted once, to these counts, whatever is compared later."""
+        cube, alive = in_memory(recorded.cube), recorded.alive
+        fitted = reconstructor.fit(cube[..., alive], recorded.judged)
         reconstruct = partial(_in_channels, reconstruct=fitted.reconstruct, channels=alive)
-        spectra, axis = reconstruct(cube), energy_axis(signal)
-        provenance = {"method": method}
-        return cls(signal, cube, spectra, judged, channels & alive, axis, reconstruct, provenance)
+        return cls._with(recorded, reconstruct, {"method": method})
+
+    @classmethod
+    def _with(
+        cls, recorded: Recorded, reconstruct: Callable[[Cube], Cube], provenance: dict[str, Any]
+    ) -> "Comparison":
+        """Compare the channels that are reconstructed."""
+        signal, cube, judged, _, channels, axis = recorded
+        spectra = reconstruct(cube)
+        known = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
+        return cls(signal, cube, spectra, judged, channels & known, axis, reconstruct, provenance)
 
     def of(self, cube: Cube) -> "Comparison":
         """Return the comparison of another cube of this scan."""
         return replace(self, cube=cube, spectra=self.reconstruct(cube), _made={})
+
+    def without(self, pixels: NDArray[np.bool_]) -> "Comparison":
+        """Return the comparison that leaves out some pixels."""
+        return replace(self, judged=self.judged & ~pixels, _made={})
 
     def warn_if_simpler(self, signal_range: Range | None) -> None:
         """Warn if the mean spectrum, or the median of a tile, explains as much in some range."""

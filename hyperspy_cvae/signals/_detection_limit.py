@@ -17,9 +17,10 @@ from hyperspy_cvae.evaluation import (
     Injection,
     Kind,
     Shift,
+    bright_pixels,
     edge_profile,
     fitting_radius,
-    free_pixels,
+    near,
     peak_profile,
     placements,
     relative_sizes,
@@ -33,6 +34,7 @@ from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.signals._comparison import Comparison
 
 _ENOUGH_PIXELS = 4000  # to know the noise
+_TOO_MANY = 0.05  # of the pixels: these hide in the tail of scores that exceptions are told from
 _COLUMNS = (
     "kind",
     "size",
@@ -48,7 +50,6 @@ _COLUMNS = (
     "bulk_flagged",
     "average_precision",
 )
-_LEAST_FOUND = 0.5  # of the discs
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class DetectionLimit:
         scans of ``bulk_flagged``, pixels of the bulk that are anomalous only with the
         injection, and of the ``average_precision``. A disc is found if half of its pixels are.
     already
-        Pixels that are anomalous without injection.
+        Pixels that are anomalous without injection. They and those within 3 pixels of them are
+        left out of all else.
     score
         What spectra are compared by.
     signal_range
@@ -112,8 +114,8 @@ class DetectionLimit:
         if lines.empty:
             asked = ", ".join(f"{each:g}" for each in self.table["fraction"].unique())
             raise ValueError(f"fraction is {fraction!r}: choose one that was injected, {asked}.")
-        found = lines["discs_found"] >= _LEAST_FOUND * lines["discs"]
-        return smallest_found(lines["size"].to_numpy(), found.to_numpy())
+        share = lines["discs_found"] / lines["discs"]
+        return smallest_found(lines["size"].to_numpy(), share.to_numpy())
 
     def summary(self) -> str:
         """Return what would have been found, in a few readable lines."""
@@ -137,7 +139,16 @@ class DetectionLimit:
                 f"{radius:.2g} pixels)"
             )
         if self.already:
-            lines.append(f"  without them    {self.already} pixels are anomalous already")
+            lines.append(
+                f"  without them    {self.already} pixels are anomalous already; these and what is "
+                "near them are left out"
+            )
+        if (self.table["fraction"] >= _TOO_MANY).any():
+            lines.append(
+                f"  {100 * _TOO_MANY:g} % of the pixels or more are no exceptions to the automatic "
+                "threshold, but a second kind of bulk: what it misses of so many, it may find of "
+                "fewer."
+            )
         return "\n".join(lines)
 
     def _anomaly(self) -> str:
@@ -181,7 +192,7 @@ class Anomalies:
     radius: float
     energy: float | None
 
-    def check(self, channels: NDArray[np.bool_], axis: EnergyAxis) -> None:
+    def check(self, channels: NDArray[np.bool_], axis: EnergyAxis, shape: tuple[int, int]) -> None:
         """Raise a ValueError if something is asked for that cannot be injected."""
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind is {self.kind!r}: choose one of {', '.join(get_args(Kind))}.")
@@ -191,8 +202,11 @@ class Anomalies:
                 f"fractions is {self.fractions!r}: give shares of the pixels between 0 and 1, "
                 "such as (0.002, 0.01)."
             )
-        if not self.radius >= 0:
-            raise ValueError(f"radius is {self.radius!r}, but it is at least 0 pixels: use 3.")
+        if not 0 <= self.radius <= max(shape):
+            raise ValueError(
+                f"radius is {self.radius!r}, but it is 0 to {max(shape)} pixels, the longest side "
+                "of the scan: use 3."
+            )
         if self.kind == "shift" and self.energy is not None:
             raise ValueError("energy was given with kind='shift', which moves all: leave it out.")
         self.numbers(channels, axis)
@@ -216,6 +230,15 @@ class Anomalies:
                 f"{energies[-1]:g} {axis.units}: choose one inside, or another signal_range."
             )
         return int(places[np.abs(energies - self.energy).argmin()])
+
+    def places(
+        self, allowed: NDArray[np.bool_], pixels: int, seed: int
+    ) -> tuple[dict[float, float], dict[float, list[NDArray[np.intp]]]]:
+        """Return the radius of the discs, and placements of them, of each fraction of pixels."""
+        fractions, shape = sorted(set(self.fractions)), allowed.shape
+        radii = {each: fitting_radius(shape, each * pixels, self.radius) for each in fractions}
+        placed = {each: placements(allowed, each * pixels, radii[each], seed) for each in fractions}
+        return radii, placed
 
     def injection(self, comparison: Comparison, channels: NDArray[np.bool_]) -> Injection:
         """Return how it is injected into the counts of a comparison."""
@@ -248,15 +271,14 @@ def find_limit(
     cube, axis, kind = comparison.cube, comparison.axis, anomalies.kind
     channels = comparison.channels_in(signal_range)
     sizes, at = anomalies.numbers(channels, axis), anomalies.channel(channels, axis)
-    injection = anomalies.injection(comparison, channels)
     known, _ = comparison.found(signal_range, score, "auto")
-    scores = comparison.scores(signal_range, score)
-    allowed = free_pixels(cube, channels, np.isfinite(scores), known)
-    radii, places = {}, {}
-    for fraction in sorted(set(anomalies.fractions)):
-        pixels = fraction * np.count_nonzero(np.isfinite(scores))
-        radii[fraction] = fitting_radius(known.shape, pixels, anomalies.radius)
-        places[fraction] = placements(allowed, pixels, radii[fraction], seed)
+    # Together with what is known, the discs might be too much for an exception.
+    rest = comparison.without(near(known))
+    _, _, judged = rest.compared(signal_range)
+    allowed = bright_pixels(cube, channels, judged)
+    injection = anomalies.injection(rest, channels)
+    already, _ = rest.found(signal_range, score, "auto")
+    radii, places = anomalies.places(allowed, np.count_nonzero(judged), seed)
     scans = len(sizes) * sum(map(len, places.values()))
     tables = []
     with tqdm(
@@ -264,13 +286,13 @@ def find_limit(
     ) as bar:
 
         def find(cube: Cube) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-            injected = comparison.of(cube)
+            injected = rest.of(cube)
             mask, _ = injected.found(signal_range, score, "auto")
             bar.update()
             return injected.scores(signal_range, score), mask
 
         for fraction, discs in places.items():
-            table = sweep(cube, comparison.spectra, injection, sizes, discs, find, known, seed)
+            table = sweep(cube, rest.spectra, injection, sizes, discs, find, already, seed)
             tables.append(table.assign(fraction=fraction, radius=radii[fraction]))
     table = pd.concat(tables, ignore_index=True)
     table["kind"], table["unit"] = kind, "eV" if kind == "shift" else "relative"

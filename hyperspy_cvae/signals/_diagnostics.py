@@ -3,11 +3,10 @@
 from typing import Any
 
 from hyperspy.signals import BaseSignal, Signal1D
-from threadpoolctl import threadpool_limits
 
 from hyperspy_cvae.blocks import computing
 from hyperspy_cvae.reconstruction import CVAE
-from hyperspy_cvae.signals._arrays import kept_channels, kept_pixels
+from hyperspy_cvae.signals._arrays import kept_channels
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._latent import latent_signal, latent_similarity
 from hyperspy_cvae.signals._progress import shown
@@ -119,14 +118,10 @@ class NetworkDiagnostics:
 
         model = self._needed_cvae(model)
         kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
-        with computing(self._lazy, shown(show_progressbar)):
-            # The threads are dask's: those of a product of matrices would be in their way.
-            with threadpool_limits(1, "blas"):
-                comparison = Comparison.with_network(self, model, pixels, channels)
+        show = shown(show_progressbar)
+        with self._recorded(navigation_mask, signal_mask, show) as recorded:
+            comparison = Comparison.with_network(recorded, model)
+        with computing(self._lazy, show):
             quality = comparison.quality(signal_range, n_components)
         low, *_, high = comparison.energies(signal_range)
         plot_reconstruction_quality(

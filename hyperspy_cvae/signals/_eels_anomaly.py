@@ -1,6 +1,8 @@
 """The signal classes."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -13,10 +15,12 @@ from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.networks import network_config
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.signals._arrays import (
+    Recorded,
     counts,
     energy_axis,
     kept_channels,
     kept_pixels,
+    recorded,
 )
 from hyperspy_cvae.signals._comparison import Comparison, as_bulk
 from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
@@ -256,20 +260,25 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         check_score(score)
         limit = as_limit(threshold)
         kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
         if method == "cvae":
             model = self._model(model, navigation_mask, show_progressbar)
-        # The threads are dask's: those of a product of matrices would be in their way.
-        with computing(self._lazy, shown(show_progressbar)), threadpool_limits(1, "blas"):
+        show = shown(show_progressbar)
+        with self._recorded(navigation_mask, signal_mask, show) as counted:
             if model is None:
-                comparison = Comparison.with_pca(self, n_components, pixels, channels)
+                comparison = Comparison.with_pca(counted, n_components)
             else:
-                comparison = Comparison.with_network(self, model, pixels, channels)
+                comparison = Comparison.with_network(counted, model)
                 comparison.warn_if_simpler(signal_range)
             return comparison.judge(signal_range, score, limit)
+
+    @contextmanager
+    def _recorded(
+        self, navigation_mask: Any, signal_mask: Any, show_progressbar: bool = False
+    ) -> Iterator[Recorded]:
+        """Compute with what was recorded, without what is masked."""
+        # The threads are dask's: those of a product of matrices would be in their way.
+        with computing(self._lazy, show_progressbar), threadpool_limits(1, "blas"):
+            yield recorded(self, navigation_mask, signal_mask)
 
     def _model(
         self, model: CVAE | None, navigation_mask: Any, show_progressbar: bool | None

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from threadpoolctl import threadpool_limits
-
-from hyperspy_cvae.blocks import computing
 from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.evaluation import Kind, shift_sizes
 from hyperspy_cvae.reconstruction import CVAE
-from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, kept_pixels
-from hyperspy_cvae.signals._compared import Asked, ComparedDetectors, compare
+from hyperspy_cvae.signals._arrays import energy_axis, kept_channels, scan
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._detection_limit import Anomalies, DetectionLimit, find_limit
+from hyperspy_cvae.signals._detectors import Asked, ComparedDetectors, compare
 from hyperspy_cvae.signals._progress import shown
 
 
@@ -37,10 +34,11 @@ class Evaluated:
         The 3D-CVAE, PCA with 3, 4 and 5 components, the median of a tile and the mean spectrum
         judge this spectrum image by the same score and threshold. Nobody knows what of that is
         true, so shifts of known size are injected as well: into discs with a radius of 3 pixels
-        that are 2 % of the scan and lie off all that any detector finds already, in as many scans
-        as make them at least five. Each detector is fitted once, to the spectrum image as it is,
-        and reconstructs the injected ones with what it has learnt, so that none has seen a disc;
-        only the median of a tile learns nothing, and is that of the injected counts.
+        that are 2 % of the pixels, in as many scans as make them at least five. What any detector
+        finds already, and what lies within 3 pixels of it, is left out of these scans for all, as
+        it would be mistaken for what is injected. Each detector is fitted once, to the spectrum
+        image as it is, and reconstructs the injected ones with what it has learnt, so that none has
+        seen a disc; only the median of a tile learns nothing, and is that of the injected counts.
 
         Parameters
         ----------
@@ -91,18 +89,13 @@ class Evaluated:
         limit = as_limit(threshold)
         inside = kept_channels(self, signal_mask, signal_range)
         shift_sizes(shifts, inside, energy_axis(self).dispersion_ev, "shifts")
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
         model = self._model(model, navigation_mask, show_progressbar)
         signal = self.deepcopy() if self._lazy else self
         if self._lazy:
             signal.compute(show_progressbar=shown(show_progressbar))
-        with computing(lazy=False), threadpool_limits(1, "blas"):
-            asked = Asked(signal_range, score, limit)
-            show = shown(show_progressbar)
-            return compare(signal, model, pixels, channels, asked, shifts, seed, show)
+        asked = Asked(signal_range, score, limit)
+        with signal._recorded(navigation_mask, signal_mask) as recorded:
+            return compare(recorded, model, asked, shifts, seed, shown(show_progressbar))
 
     def detection_limit(
         self: Any,
@@ -122,10 +115,11 @@ class Evaluated:
     ) -> DetectionLimit:
         """Find out how small an anomaly could have been to be found here.
 
-        Anomalies of known size are injected into discs of the recorded counts, off dark pixels and
-        off what is anomalous already, and the spectrum image is judged again with the automatic
-        threshold. The network is not trained anew: had there been such an anomaly in training, it
-        might have learnt a little of it and would find a little less.
+        Anomalies of known size are injected into discs of the recorded counts, off dark pixels, and
+        the spectrum image is judged again with the automatic threshold. What is anomalous already,
+        and what lies within 3 pixels of it, is left out of that: together with what is injected it
+        might be too much for exceptions. The network is not trained anew: had there been such an
+        anomaly in training, it might have learnt a little of it and would find a little less.
 
         Parameters
         ----------
@@ -144,7 +138,8 @@ class Evaluated:
             0.1 to 2, edges from 0.02 to 0.5.
         fractions
             Shares of the judged pixels that are anomalous at a time. Where these are few discs,
-            there are as many scans as make them at least five.
+            there are as many scans as make them at least five. The automatic threshold looks for
+            exceptions; 5 % or more are a second kind of bulk to it, in which it may find nothing.
         radius
             Radius of the discs in pixels; smaller where one disc were more than its fraction. In a
             line scan they are stretches.
@@ -187,13 +182,10 @@ class Evaluated:
         """
         check_score(score)
         anomalies = Anomalies(kind, sizes, fractions, radius, energy)
-        anomalies.check(kept_channels(self, signal_mask, signal_range), energy_axis(self))
-        channels, pixels = (
-            kept_channels(self, signal_mask, None),
-            kept_pixels(self, navigation_mask),
-        )
+        inside = kept_channels(self, signal_mask, signal_range)
+        anomalies.check(inside, energy_axis(self), scan(self))
         model = self._model(model, navigation_mask, show_progressbar)
-        with computing(self._lazy), threadpool_limits(1, "blas"):
-            comparison = Comparison.with_network(self, model, pixels, channels)
+        with self._recorded(navigation_mask, signal_mask) as recorded:
+            comparison = Comparison.with_network(recorded, model)
             show = shown(show_progressbar)
             return find_limit(comparison, signal_range, score, anomalies, seed, show)

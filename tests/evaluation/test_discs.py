@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from hyperspy_cvae.evaluation import fitting_radius, free_pixels, place_discs, placements
+from hyperspy_cvae.evaluation import bright_pixels, fitting_radius, near, place_discs, placements
 
 
 def test_discs_do_not_touch_and_lie_where_they_may() -> None:
@@ -48,15 +48,22 @@ def test_fractions_are_kept_and_discs_are_at_least_five(fraction: float) -> None
     assert injected == pytest.approx(pixels, rel=0.4)
 
 
-def test_dark_and_anomalous_pixels_are_left_out() -> None:
+def test_dark_and_unjudged_pixels_are_left_out() -> None:
     cube = np.full((20, 30, 8), 10, np.float32)
     cube[:, :5] = 1
-    known = np.zeros((20, 30), bool)
-    known[10, 15] = True
     judged = np.ones((20, 30), bool)
     judged[0] = False
-    free = free_pixels(cube, np.ones(8, bool), judged, known)
-    assert not free[:, :5].any()
-    assert not free[0].any()
-    assert not free[10, 12:19].any()
-    assert free[10, 19]
+    bright = bright_pixels(cube, np.ones(8, bool), judged)
+    assert not bright[:, :5].any()
+    assert not bright[0].any()
+    assert bright[1:, 5:].all()
+    with pytest.raises(ValueError, match="No pixel is left to inject into"):
+        bright_pixels(cube, np.ones(8, bool), np.zeros((20, 30), bool))
+
+
+def test_near_is_within_three_pixels() -> None:
+    known = np.zeros((20, 30), bool)
+    known[10, 15] = True
+    assert near(known)[10, 12:19].all()
+    assert near(known)[7:14, 15].all()
+    assert not near(known)[10, [11, 19]].any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hyperspy_cvae.evaluation import Shift, rates, smallest_found, sweep
+from hyperspy_cvae.evaluation import Shift, near, rates, smallest_found, sweep
 
 
 def test_what_was_anomalous_before_is_neither_found_nor_bulk() -> None:
@@ -19,8 +19,21 @@ def test_what_was_anomalous_before_is_neither_found_nor_bulk() -> None:
     assert (found.discs, found.discs_found) == (2, 1)
     assert (found.pixels, found.pixels_found) == (8, 4)
     assert found.bulk_flagged == 1
-    # Four of five below -5 are true, and the others are ranked like the rest.
-    assert found.average_precision == pytest.approx(0.5 + 0.5 * 8 / 99)
+    # Five are below -5, of which the first four are discs; the others are ranked like the rest,
+    # without the last row, the one known, and those near the discs.
+    rest = found.pixels + np.count_nonzero(~near(discs > 0)[:5]) - 1
+    assert found.average_precision == pytest.approx(0.5 + 0.5 * 8 / rest)
+
+
+def test_the_rim_of_a_disc_is_neither_disc_nor_bulk() -> None:
+    discs = np.zeros((1, 20), int)
+    discs[0, 8:11] = 1
+    scores = -np.exp(-0.5 * np.square(np.arange(20.0) - 8) / 4)[np.newaxis]
+    mask = scores < -0.5
+    assert mask.sum() > np.count_nonzero(mask & (discs > 0))
+    found = rates(discs, scores, mask, np.zeros((1, 20), bool))
+    assert found.bulk_flagged == 0
+    assert found.average_precision == 1
 
 
 def test_half_of_a_disc_is_found() -> None:
@@ -33,17 +46,17 @@ def test_half_of_a_disc_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("share", "expected"),
     [
-        ((True, True, True), 1.0),
-        ((True, False, True), 4.0),
-        ((False, True, True), 2.0),
-        ((True, True, False), np.nan),
-        ((False, False, False), np.nan),
+        ((1.0, 1.0, 1.0), 1.0),
+        ((1.0, 0.4, 0.5), 4.0),
+        ((0.0, 0.5, 1.0), 2.0),
+        ((1.0, 1.0, 0.4), np.nan),
+        ((0.0, 0.0, 0.0), np.nan),
     ],
 )
-def test_all_larger_ones_are_found_as_well(found: tuple[bool, ...], expected: float) -> None:
-    smallest = smallest_found(np.array([1.0, 2.0, 4.0]), np.array(found))
+def test_all_larger_ones_are_found_as_well(share: tuple[float, ...], expected: float) -> None:
+    smallest = smallest_found(np.array([1.0, 2.0, 4.0]), np.array(share))
     np.testing.assert_equal(smallest, expected)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,11 @@ from tqdm.auto import tqdm
 from hyperspy_cvae.blocks import Cube, stored
 from hyperspy_cvae.detection import Limit, Score
 from hyperspy_cvae.evaluation import (
+    EXCEPTIONS,
     Shift,
+    bright_pixels,
     fitting_radius,
-    free_pixels,
+    near,
     placements,
     shift_sizes,
     smallest_found,
@@ -25,12 +27,9 @@ from hyperspy_cvae.evaluation import (
 )
 from hyperspy_cvae.plotting import FoundShares, plot_detectors
 from hyperspy_cvae.reconstruction import CVAE, PCA, Mean, Reconstructor, TileMedian
-from hyperspy_cvae.signals._arrays import map_scale
+from hyperspy_cvae.signals._arrays import Recorded, map_scale
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._maps import AnomalyMaps
-
-if TYPE_CHECKING:
-    from hyperspy_cvae.signals._eels_anomaly import EELSAnomalySignal
 
 _NETWORK = "3D-CVAE"
 _SIMPLER: dict[str, Callable[[], Reconstructor]] = {
@@ -40,8 +39,7 @@ _SIMPLER: dict[str, Callable[[], Reconstructor]] = {
     "tile median": TileMedian,
     "mean": Mean,
 }
-_RADIUS, _SHARE = 3, 0.02  # pixels; of the scan: more would no longer be an exception
-_LEAST_FOUND = 0.5  # of the discs
+_RADIUS = 3  # pixels
 _RANKS_BETTER = 0.03  # average precision
 
 
@@ -107,9 +105,15 @@ class ComparedDetectors:
             verdict = f"The network was {'' if better else 'not '}worth it here"
         else:
             verdict = "The network was not needed here"
+        if np.isfinite(shifts).any():
+            by_shift = (
+                f"it finds {_from(shift)}, and the best of the others, {finds}, "
+                f"{_from(shifts[finds])}."
+            )
+        else:
+            by_shift = "no detector finds any of these shifts in half of the discs."
         told = (
-            f"{verdict}: it finds {_from(shift)}, and the best of the others, {finds}, "
-            f"{_from(shifts[finds])}; its average precision over all shifts is "
+            f"{verdict}: {by_shift} The network's average precision over all shifts is "
             f"{precision[_NETWORK]:.2f}, and that of {ranks}, the best of the others, "
             f"{precision[ranks]:.2f}."
         )
@@ -164,10 +168,8 @@ class Asked(NamedTuple):
 
 
 def compare(
-    signal: "EELSAnomalySignal",
+    recorded: Recorded,
     model: CVAE,
-    pixels: NDArray[np.bool_],
-    channels: NDArray[np.bool_],
     asked: Asked,
     shifts: Sequence[float] | None,
     seed: int,
@@ -178,56 +180,54 @@ def compare(
     No more than two reconstructions are held in memory at a time, unless they are small.
     """
     found: dict[str, AnomalyMaps] = {}
-    seconds, reconstructs = {}, {}
+    seconds = {}
     with tqdm(total=1 + len(_SIMPLER), unit="scan", disable=not show_progressbar) as bar:
         bar.set_description("Comparing detectors")
         start = time.perf_counter()
-        for name, comparison in _comparisons(signal, model, pixels, channels):
+        for name, comparison in _comparisons(recorded, model):
             comparison.found(*asked)  # which is kept
             seconds[name] = time.perf_counter() - start
             found[name] = replace(comparison, spectra=stored(comparison.spectra)).judge(*asked)
-            reconstructs[name] = comparison.reconstruct
             bar.update()
             start = time.perf_counter()
-        yardstick = _yardstick(comparison, reconstructs, asked, found, shifts, seed, bar)
+        yardstick = _yardstick(found, asked, shifts, seed, bar)
     return ComparedDetectors(found, _table(found, seconds, yardstick), yardstick)
 
 
-def _comparisons(
-    signal: "EELSAnomalySignal",
-    model: CVAE,
-    pixels: NDArray[np.bool_],
-    channels: NDArray[np.bool_],
-) -> Iterator[tuple[str, Comparison]]:
-    network = Comparison.with_network(signal, model, pixels, channels)
-    channels = network.channels  # what it has learnt is compared by all
+def _comparisons(recorded: Recorded, model: CVAE) -> Iterator[tuple[str, Comparison]]:
+    network = Comparison.with_network(recorded, model)
+    recorded = recorded._replace(channels=network.channels)  # all compare what it has learnt
     yield _NETWORK, network
     del network
     for name, detector in _SIMPLER.items():
-        yield name, Comparison.with_fitted(signal, detector(), name, pixels, channels)
+        yield name, Comparison.with_fitted(recorded, detector(), name)
 
 
 def _yardstick(
-    comparison: Comparison,
-    reconstructs: dict[str, Callable[[Cube], Cube]],
-    asked: Asked,
     found: dict[str, AnomalyMaps],
+    asked: Asked,
     shifts: Sequence[float] | None,
     seed: int,
     bar: tqdm,
 ) -> pd.DataFrame:
-    """Return what each detector finds of shifts, in discs off what any of them finds already."""
+    """Return what each detector finds of shifts, in a scan without what any of them finds already.
+
+    The discs are then all that is anomalous: together with what is known they might be too much for
+    an exception.
+    """
+    known = np.any([each.mask.data for each in found.values()], axis=0)
+    known = known.reshape(found[_NETWORK].comparison.judged.shape)
+    rest = {name: each.comparison.without(near(known)) for name, each in found.items()}
+    comparison = rest[_NETWORK]
     channels = comparison.channels_in(asked.signal_range)
     injection = Shift(channels, comparison.axis.dispersion_ev)
     sizes = shift_sizes(shifts, channels, injection.dispersion, "shifts")
-    judged, known = comparison.judged, np.zeros_like(comparison.judged)
-    for each in found.values():
-        known |= np.reshape(each.mask.data, known.shape)
-    pixels = _SHARE * np.count_nonzero(judged)
+    _, _, judged = comparison.compared(asked.signal_range)
+    pixels = EXCEPTIONS * np.count_nonzero(judged)
     radius = fitting_radius(judged.shape, pixels, _RADIUS)
-    allowed = free_pixels(comparison.cube, channels, judged, known)
+    allowed = bright_pixels(comparison.cube, channels, judged)
     places = placements(allowed, pixels, radius, seed)
-    bar.reset(len(reconstructs) * len(sizes) * len(places))
+    bar.reset(len(rest) * len(sizes) * len(places))
     bar.set_description("Injecting shifts")
 
     def find(cube: Cube, detector: Comparison) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
@@ -237,11 +237,10 @@ def _yardstick(
         return injected.scores(asked.signal_range, asked.score), mask
 
     tables = []
-    for name, reconstruct in reconstructs.items():
-        detector = partial(find, detector=replace(comparison, reconstruct=reconstruct))
-        table = sweep(
-            comparison.cube, comparison.spectra, injection, sizes, places, detector, known
-        )
+    for name, each in rest.items():
+        already, _ = each.found(*asked)
+        judge = partial(find, detector=each)
+        table = sweep(each.cube, each.spectra, injection, sizes, places, judge, already)
         table.insert(0, "detector", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -257,7 +256,7 @@ def _table(
             "pixels": int(found[name].mask.data.sum()),
             "regions": len(found[name].regions),
             "seconds": round(seconds[name], 1),
-            "smallest_shift": smallest_found(sizes, share.to_numpy() >= _LEAST_FOUND),
-            **{f"{size:.3g} eV": value for size, value in zip(sizes, share, strict=True)},
+            "smallest_shift": smallest_found(sizes, share.to_numpy()),
+            **{f"{size:.6g} eV": value for size, value in zip(sizes, share, strict=True)},
         }
     return pd.DataFrame.from_dict(lines, orient="index").loc[list(found)].rename_axis("detector")
