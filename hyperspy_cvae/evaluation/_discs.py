@@ -6,7 +6,7 @@ from scipy.ndimage import binary_dilation, convolve
 
 from hyperspy_cvae.blocks import Cube, to_map
 
-EXCEPTIONS = 0.02  # of the scan: not much less than what no longer is an exception
+EXCEPTIONS = 0.02  # of the scan: more would soon no longer be exceptions
 _DARKEST = 0.5  # of the median counts: a shift of nothing is nothing
 _MARGIN = 3  # pixels over which smoothing carries an anomaly
 _LEAST_DISC = 0.75  # of its pixels: a border or a gap may cut off the rest

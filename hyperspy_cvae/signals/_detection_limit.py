@@ -278,7 +278,7 @@ def find_limit(
     allowed = bright_pixels(cube, channels, judged)
     injection = anomalies.injection(rest, channels)
     already, _ = rest.found(signal_range, score, "auto")
-    radii, places = anomalies.places(allowed, np.count_nonzero(judged), seed)
+    radii, places = anomalies.places(allowed, int(judged.sum()), seed)
     scans = len(sizes) * sum(map(len, places.values()))
     tables = []
     with tqdm(
