@@ -1,7 +1,12 @@
 """No windows, no toolkit, no progress bars."""
 
 import logging
+import os
 from collections.abc import Iterator
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each process has a core to itself. What counts threads does so when it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import matplotlib
 import pytest

@@ -18,6 +18,7 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+gallery = pytest.importorskip("sphinx_gallery.notebook", reason="sphinx-gallery is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
@@ -35,6 +36,7 @@ found""",
     'print("mask", int(found.mask.data.sum()), found.mask.metadata.CVAE.Decision.by_hand)',
 )
 TIMEOUT = 120_000  # ms
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("plot_*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +44,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """JupyterLab with a notebook of the cells, as an address."""
     folder = tmp_path_factory.mktemp("notebook")
     cells = [
-        {
-            "cell_type": "code",
-            "source": source,
-            "metadata": {},
-            "outputs": [],
-            "id": f"cell-{number}",
-        }
-        | {"execution_count": None}
+        {"cell_type": "code", "id": f"cell-{number}", "source": source, "metadata": {}}
+        | {"outputs": [], "execution_count": None}
         for number, source in enumerate(CELLS)
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4}
     (folder / "anomalies.ipynb").write_text(json.dumps(notebook | {"nbformat_minor": 5}))
+    for example in EXAMPLES:
+        shutil.copy(example, folder)
+        gallery.python_to_jupyter_cli([str(folder / example.name)])
     settings = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -62,11 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     places = {name: str(folder / place) for name, place in settings.items()}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
-    command += [
-        "--IdentityProvider.token=",
-        "--ServerApp.disable_check_xsrf=True",
-        "--ip=127.0.0.1",
-    ]
+    command += ["--ip=127.0.0.1", "--IdentityProvider.token="]
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -90,19 +85,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(server: str) -> Iterator[Any]:
-    """The notebook in a browser, all of its cells run."""
+def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1500, "height": 2600})
-        page.goto(f"{server}lab/tree/anomalies.ipynb", timeout=TIMEOUT)
-        # Until the kernel is there, running a cell asks which one it should be.
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=TIMEOUT)
-        page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
-        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
-        page.locator(".noUi-handle").first.wait_for(timeout=TIMEOUT)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(server: str, browser: Any) -> Any:
+    """The notebook of the cells, all of them run."""
+    page = run(browser, f"{server}lab/tree/anomalies.ipynb")
+    page.locator(".noUi-handle").first.wait_for(timeout=TIMEOUT)
+    return page
+
+
+def run(browser: Any, address: str) -> Any:
+    """Open a notebook and run all of its cells."""
+    page = browser.new_page(viewport={"width": 1500, "height": 2600})
+    page.goto(address, timeout=TIMEOUT)
+    # Until the kernel is there, running a cell asks which one it should be.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=TIMEOUT)
+    page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+    return page
 
 
 def keep(place: Any, name: str) -> None:
@@ -176,3 +182,20 @@ def test_the_slider_changes_the_mask(page: Any) -> None:
     page.keyboard.press("Control+Enter")
     told = f"mask {text.split()[0]} True"
     cell(page, 3).get_by_text(told).wait_for(timeout=TIMEOUT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_the_gallery_as_notebooks(server: str, browser: Any, example: Path) -> None:
+    page = run(browser, f"{server}lab/tree/{example.stem}.ipynb")
+    # Each of the cells has its number, and JupyterLab shows those that are not in sight, too.
+    waiting = page.locator(".jp-CodeCell .jp-InputPrompt", has_text=re.compile(r"\[[ *]\]:"))
+    for _ in range(3600):
+        if not waiting.count():
+            break
+        time.sleep(0.5)
+    keep(page.locator(".jp-Notebook"), example.stem)
+    error = page.locator("[data-mime-type='application/vnd.jupyter.error']")
+    assert not error.count(), error.first.inner_text()
+    assert not waiting.count()
+    page.close()
