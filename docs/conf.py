@@ -43,7 +43,7 @@ copybutton_prompt_is_regexp = True
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "capture_repr": (),
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "matplotlib_animations": False,
     "show_memory": False,

@@ -58,7 +58,7 @@ found.regions[["pixels", "x", "y", "p_value", "energy", "change", "significance"
 # because their elements were declared.
 
 found.plot_region(1)
-found.explain()
+print(found.explain())
 
 # %%
 # The simulation knows the truth.

@@ -155,7 +155,7 @@ class Explanation:
 
 
 class Explanations(Mapping[int, Explanation]):
-    """Explanations by the number of their region; prints one sentence a line of the first 20.
+    """Explanations by the number of their region; prints the first 20, a line for each sentence.
 
     Each is found out when it is asked for, and kept.
 
@@ -183,7 +183,10 @@ class Explanations(Mapping[int, Explanation]):
     def __repr__(self) -> str:
         if not self:
             return "no region was found"
-        lines = [f"region {each}: {self[each]}" for each in islice(self, EXPLAINED_AT_ONCE)]
+        lines = []
+        for each in islice(self, EXPLAINED_AT_ONCE):
+            name = f"region {each}: "
+            lines.append(name + f"\n{'':{len(name)}}".join(self[each].sentences))
         if len(self) > EXPLAINED_AT_ONCE:
             left = f"{EXPLAINED_AT_ONCE + 1} to {len(self)}"
             lines.append(f"regions {left} are explained when asked for by their number")

@@ -191,7 +191,7 @@ def test_regions_are_explained() -> None:
         assert first.change == pytest.approx(3.0, abs=0.3)
         assert str(first).startswith("Fe L3 maximum ")
         assert str(first) in str(found)
-        assert f"region {number}: {explanation}" in str(told)
+        assert f"region {number}: {first}\n" in f"{told}\n"
         assert found.explain(number) is explanation
     assert found.measured.metadata.Sample.elements == ["Fe"]
     with pytest.raises(ValueError, match="region is 3: choose one of 1 to 2"):
