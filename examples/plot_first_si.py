@@ -51,7 +51,7 @@ found.plot()
 # %%
 # Each region has its line in a table.
 
-found.regions[["pixels", "x", "y", "p_value", "energy", "change", "significance"]]
+found.regions[["pixels", "x", "y", "p_value", "energy", "change"]]
 
 # %%
 # What is other in its mean spectrum than in the bulk is told in words. Edges are named as certain

@@ -58,15 +58,15 @@ class AnomalyMaps:
         One line for each connected region, the lowest score first: ``pixels``, ``area``, its centre
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
         in the scan, and the ``energy`` where its mean spectrum differs most from the
-        reconstructed, with the relative ``change`` of the counts there, its ``significance`` in
-        standard errors of noise alone, and all ``energies`` that stand out, at most three. Lengths
-        and energies are in the units of the axes, which ``regions.attrs["units"]`` tells.
+        reconstructed, with the relative ``change`` of the counts there, and all ``energies`` that
+        stand out, at most three. Lengths and energies are in the units of the axes, which
+        ``regions.attrs["units"]`` tells.
 
         The ``explanation`` of the first 20, in words, is from fits of structure: see
         :meth:`explain`. Its energies are those of maxima of the bulk, not those where counts differ
-        most, as on the flank of a maximum that has moved. Its sigmas are fewer than
-        ``significance``: they allow for the faults of the reconstruction and for all that was
-        looked at. It is the one to quote. The rest has an empty one: ask for it, ``explain(21)``.
+        most, as on the flank of a maximum that has moved. Its sigmas allow for the faults of the
+        reconstruction and for all that was looked at. The rest has an empty one: ask for it,
+        ``explain(21)``.
     measured, reconstructed, error
         Mean spectra of the regions, with the region as navigation axis, and the standard error of
         the measured one; NaN in channels that were not compared. None if there is no region.

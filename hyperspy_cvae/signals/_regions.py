@@ -15,7 +15,7 @@ from hyperspy_cvae.detection import EXPLAINED_AT_ONCE, Explanations, Region, exp
 from hyperspy_cvae.signals._arrays import energy_axis
 from hyperspy_cvae.signals._edges import edges_in
 
-_COLUMNS = ("score", "p_value", "energy", "change", "significance", "energies", "explanation")
+_COLUMNS = ("score", "p_value", "energy", "change", "energies", "explanation")
 
 RegionSpectra = tuple[BaseSignal | None, BaseSignal | None, BaseSignal | None]
 """Measured and reconstructed mean spectra, and the error of the measured; None without regions."""
@@ -45,7 +45,7 @@ def region_table(
         line |= {"score": region.score, "p_value": region.p_value}
         if region.channels:
             line["energy"] = float(energies[region.channels[0]])
-            line["change"], line["significance"] = region.change[0], region.significance[0]
+            line["change"] = region.change[0]
         line["energies"] = [round(float(energies[each]), 3) for each in region.channels]
         line["explanation"] = str(explanations[number]) if number <= EXPLAINED_AT_ONCE else ""
         lines.append(line)
