@@ -70,6 +70,21 @@ def test_shift_is_unbiased_and_its_error_right(
     assert np.mean(np.abs(pulls) < 1) == pytest.approx(0.68, abs=0.12)
 
 
+def test_what_a_fit_leaves_over_does_not_hide_another_line() -> None:
+    # The L3 line is narrower than the bulk's, which no shift and no factor makes of it.
+    def spectrum(l3: float, width: float, l2: float) -> np.ndarray:
+        lines = l3 * np.exp(-(((ENERGY - 713) / width) ** 2) / 2) + l2 / (1 + (ENERGY - 726) ** 2)
+        return 1000 * (ENERGY / 690) ** -3 + lines
+
+    measured = spectrum(500, 1.0, 130) + noise(8.0, 1, False)[0]
+    error = np.full(ENERGY.size, 8.0)
+    explained = explain_difference(ENERGY, measured, spectrum(150, 2.0, 100), error, 0.3, edges=FE)
+    told = [(each.kind, str(each.edges[0])) for each in explained]
+    assert told == [("intensity", "Fe L3"), ("intensity", "Fe L2")]
+    # It is in the counts that are explained.
+    assert np.abs(explained.fitted - measured)[np.abs(ENERGY - 713) < 2].max() < 120
+
+
 @pytest.mark.parametrize("correlated", [False, True])
 def test_intensity_is_unbiased_and_its_error_right(correlated: bool) -> None:
     weaker = iron(height=300.0)
