@@ -57,13 +57,13 @@ class SpectraPlot:
         self._residual.set_ydata(residual)
         self._band.set_data(self.energies, -width, width)
         self.above.set_title(title, fontsize="medium", parse_math=False)
-        for axes, low, high in (
-            (self.above, np.minimum(measured, bulk), np.maximum(measured, bulk)),
-            (self.below, np.minimum(residual, -width), np.maximum(residual, width)),
+        for axes, low, high, legend in (
+            (self.above, np.minimum(measured, bulk), np.maximum(measured, bulk), 0.18),
+            (self.below, np.minimum(residual, -width), np.maximum(residual, width), 0.3),
         ):
             bottom, top = float(np.nanmin(low)), float(np.nanmax(high))
-            margin = 0.08 * (top - bottom) or 1.0
-            axes.set_ylim(bottom - margin, top + margin)
+            height = (top - bottom) or 10.0
+            axes.set_ylim(bottom - 0.08 * height, top + legend * height)
 
     def explain(self, difference: FloatArray) -> None:
         """Show what explains the residual, ``(energy,)``."""
@@ -80,4 +80,4 @@ class SpectraPlot:
 
 
 def _label(axes: Axes) -> None:
-    axes.legend(loc="upper left", fontsize="small", framealpha=0.8)
+    axes.legend(loc="upper left", ncols=2, fontsize="small", frameon=False)

@@ -40,3 +40,21 @@ def test_from_file_to_saved_maps(
     assert found.pcc.data.mean() > 0.3
     model = signal.cvae_reconstruct()
     assert model.data.shape == signal.data.shape
+
+
+@pytest.mark.slow
+def test_a_layer_is_found_and_named_by_what_was_trained_beside_it() -> None:
+    name = "oxide_layers.dm3"
+    if not (FOLDER / name).exists():
+        pytest.skip(f"{name} is not beside the checkout, in shared/data/real")
+    signal = hs.load(FOLDER / name, signal_type="EELSAnomaly")
+    signal.add_elements(("La", "Mn", "Ti", "O"))
+    beside = signal.inav[:, 31:].train_cvae()
+    found = signal.detect_anomalies((820.0, 860.0), model=beside)
+    rows = np.flatnonzero(found.mask.data.any(axis=1))
+    assert 15 <= rows.min() <= 19
+    assert 28 <= rows.max() <= 31
+    assert found.mask.data[20:28].all()
+    sentences = str(found.explain(1))
+    assert "La M5 maximum" in sentences
+    assert "La M4 maximum" in sentences
