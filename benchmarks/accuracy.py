@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import matplotlib
@@ -54,7 +55,7 @@ from hyperspy_cvae.phantoms import (
     Structure,
     bifeo3,
 )
-from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig, Mean, TileMedian
+from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig, Mean, Reconstructor, TileMedian
 from hyperspy_cvae.training import TrainingConfig
 
 OFFSET, DISPERSION, CHANNELS = 500.0, 0.5, 500
@@ -202,7 +203,7 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     """Return what every method finds in one spectrum image."""
     phantom, window = case.phantom(seed, shape)
     cube, truth = phantom.signal.data, np.asarray(phantom.truth.data, bool)
-    clean = replace(case, anomaly="none").phantom(seed, shape)[0].signal.data
+    to_clean = fit_all_to_clean(replace(case, anomaly="none", fraction=0), seed, shape, training)
     entries = []
 
     def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
@@ -215,11 +216,13 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
     spectra = {("noise-free bulk", "none"): phantom.bulk.data}
-    for fitted_to, learnt in (("itself", cube), ("clean", clean)):
-        for method, reconstructor in reconstructors(training):
-            if fitted_to == "clean" and (method == "tile median" or not truth.any()):
-                continue
-            spectra[method, fitted_to] = reconstructor.fit(learnt).reconstruct(cube)
+    fitted = [("itself", to_clean if not truth.any() else fit_all(cube, training))]
+    if truth.any():
+        fitted.append(("clean", to_clean))
+    for name, methods in fitted:
+        for method, reconstructor in methods.items():
+            if (method, name) != ("tile median", "clean"):
+                spectra[method, name] = reconstructor.reconstruct(cube)
     for (method, fitted_to), expected in spectra.items():
         for score in SCORES:
             compared = expected[..., window]
@@ -230,14 +233,24 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     return entries
 
 
-def reconstructors(training: TrainingConfig) -> Iterator[tuple[str, object]]:
-    """Yield whatever reconstructs, by name."""
-    yield "3D-CVAE", CVAE(CVAEConfig(training=training))
-    yield "mean", Mean()
-    yield "tile median", TileMedian()
-    for components in (3, 4, 5):
-        yield f"PCA-{components}", PCA(components)
-    yield "robust PCA-4", RobustPCA(4)
+@lru_cache(maxsize=4)
+def fit_all_to_clean(
+    case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig
+) -> dict[str, Reconstructor]:
+    """Return the methods fitted to a case without anomalies, which several cases share."""
+    return fit_all(case.phantom(seed, shape)[0].signal.data, training)
+
+
+def fit_all(cube: np.ndarray, training: TrainingConfig) -> dict[str, Reconstructor]:
+    """Return whatever reconstructs, fitted."""
+    methods = {
+        "3D-CVAE": CVAE(CVAEConfig(training=training)),
+        "mean": Mean(),
+        "tile median": TileMedian(),
+        **{f"PCA-{components}": PCA(components) for components in (3, 4, 5)},
+        "robust PCA-4": RobustPCA(4),
+    }
+    return {name: method.fit(cube) for name, method in methods.items()}
 
 
 class RobustPCA(PCA):
