@@ -95,15 +95,15 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def page(server: str, browser: Any) -> Any:
     """The notebook of the cells, all of them run."""
-    page = run(browser, f"{server}lab/tree/anomalies.ipynb")
+    page = run(browser, server, "anomalies")
     page.locator(".noUi-handle").first.wait_for(timeout=TIMEOUT)
     return page
 
 
-def run(browser: Any, address: str) -> Any:
-    """Open a notebook and run all of its cells."""
+def run(browser: Any, server: str, name: str) -> Any:
+    """Open a notebook, in a workspace without the others, and run all of its cells."""
     page = browser.new_page(viewport={"width": 1500, "height": 2600})
-    page.goto(address, timeout=TIMEOUT)
+    page.goto(f"{server}lab/workspaces/{name}/tree/{name}.ipynb", timeout=TIMEOUT)
     # Until the kernel is there, running a cell asks which one it should be.
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=TIMEOUT)
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
@@ -187,7 +187,7 @@ def test_the_slider_changes_the_mask(page: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
 def test_the_gallery_as_notebooks(server: str, browser: Any, example: Path) -> None:
-    page = run(browser, f"{server}lab/tree/{example.stem}.ipynb")
+    page = run(browser, server, example.stem)
     # Each of the cells has its number, and JupyterLab shows those that are not in sight, too.
     waiting = page.locator(".jp-CodeCell .jp-InputPrompt", has_text=re.compile(r"\[[ *]\]:"))
     for _ in range(3600):
