@@ -2,15 +2,15 @@
 Atomic columns of an oxide
 ==========================
 
-At atomic resolution the fine structure changes from column to column, and an anomaly is what is
-neither. Find discs in which iron has another valence, see what changed there, and ask how small a
+At atomic resolution the fine structure changes from column to column, and an anomaly is what no
+column explains. Find discs in which iron has another valence, see what changed there, and ask how small a
 change would have been found.
 """
 
 # %%
 # The phantom has two kinds of domains, and iron columns whose edge has another shape than what
 # lies between them. In three discs with a radius of 4 pixels the white lines of iron lie 1.6 eV
-# lower and their ratio is another one, as of Fe\ :sup:`2+` among Fe\ :sup:`3+`.
+# lower and their ratio is another one, as of Fe²⁺ among Fe³⁺.
 
 import matplotlib.pyplot as plt
 
