@@ -3,8 +3,8 @@ Atomic columns of an oxide
 ==========================
 
 At atomic resolution the fine structure changes from column to column, and an anomaly is what no
-column explains. Find discs in which iron has another valence, see what changed there, and ask how small a
-change would have been found.
+column explains. Find discs in which iron has another valence, see what changed there, and ask how
+small a change would have been found.
 """
 
 # %%
