@@ -223,11 +223,10 @@ def kept(cube: Cube) -> da.Array:
         if _progress.get():
             progress(held, notebook=False)
         return held
-    if cube.nbytes <= _IN_MEMORY:
-        return cube.persist()
-    store = _Store(cube.shape, cube.dtype)
+    small = cube.nbytes <= _IN_MEMORY
+    store = _Store(cube.shape, cube.dtype, in_memory=small)
     da.store(cube, store, lock=False)  # type: ignore[arg-type]
-    return store.in_blocks(_chunks(cube.shape, cube.itemsize))
+    return store.in_blocks(cube.chunks if small else _chunks(cube.shape, cube.itemsize))
 
 
 def stored(cube: Cube) -> Cube:
@@ -288,19 +287,21 @@ class _Bar(Callback):
 
 
 class _Store:
-    """An array in a file of its own, which goes with it.
+    """An array in memory, or in a file of its own, which goes with it.
 
     The file is mapped anew every time, for what is mapped counts as memory until it is not.
     """
 
     ndim = 3
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], in_memory: bool) -> None:
         self.shape, self.dtype = shape, dtype
-        folder = mkdtemp(prefix="hyperspy_cvae-")
-        finalize(self, rmtree, folder, ignore_errors=True)
-        self._path = f"{folder}/cube"
-        self._mapped("w+")
+        self._array = np.empty(shape, dtype) if in_memory else None
+        if not in_memory:
+            folder = mkdtemp(prefix="hyperspy_cvae-")
+            finalize(self, rmtree, folder, ignore_errors=True)
+            self._path = f"{folder}/cube"
+            self._mapped("w+")
 
     def in_blocks(self, chunks: Any) -> da.Array:
         """Return it as a dask array of such blocks."""
@@ -312,7 +313,8 @@ class _Store:
         return np.memmap(self._path, self.dtype, mode, shape=self.shape)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        return np.array(self._mapped("r")[key])
+        return np.array(self._mapped("r")[key]) if self._array is None else self._array[key]
 
     def __setitem__(self, key: Any, values: NDArray[Any]) -> None:
-        self._mapped("r+")[key] = values
+        array = self._mapped("r+") if self._array is None else self._array
+        array[key] = values
