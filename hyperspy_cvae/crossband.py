@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
+from scipy.stats import median_abs_deviation
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures
@@ -29,6 +30,7 @@ _SPECTRA_PER_TERM = 10  # independent ones
 _ENOUGH_FOR_REGRESSION = 3000  # spectra
 _SHRINKAGE = 1e-4
 _FITTING = 0.9  # of the spectra
+_FARTHEST = 6.0  # robust standard deviations of a component
 
 
 class CrossBand:
@@ -148,9 +150,13 @@ class Regression:
 
     They are a quadratic function of the principal components of the others, the same for the whole
     scan, fitted to the usual spectra (ridge regression), then again without the tenth of them that
-    fits worst. Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual. There are
-    ten components, or as many as leave ten independent spectra to each term of the function. With
-    a radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
+    fits worst. A spectrum that is more than 6 robust standard deviations from the median in any
+    component is left out from the start, a tenth of them at most: a few of a kind of their own, as
+    where a dopant takes the place of an element, would explain each other.
+
+    Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual. There are ten
+    components, or as many as leave ten independent spectra to each term of the function. With a
+    radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
     mean is expected.
 
     Parameters
@@ -217,9 +223,12 @@ class Regression:
         self._pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
         with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
             self._pca.fit((known / self._unit).astype(np.float64))
+        scores = self._pca.transform(known / self._unit)
+        within = _within_bulk(scores)
+        shares, sums = shares[within], sums[within]
         self._quadratic = PolynomialFeatures(2, include_bias=False)
-        terms = self._quadratic.fit_transform(self._pca.transform(known / self._unit))
-        self._ridge = Ridge(_SHRINKAGE * len(chosen)).fit(terms, shares)
+        terms = self._quadratic.fit_transform(scores[within])
+        self._ridge = Ridge(_SHRINKAGE * len(terms)).fit(terms, shares)
         misfit = np.square(shares - self._ridge.predict(terms)).sum(1) * sums[:, 0]
         fitting = misfit <= np.quantile(misfit, _FITTING)
         self._ridge.fit(terms[fitting], shares[fitting])
@@ -247,6 +256,15 @@ class Regression:
         known, hidden = spectra[:, ~self.hidden], spectra[:, self.hidden]
         total = np.maximum(known.sum(-1, keepdims=True), np.float32(self._floor))
         return known / total, hidden / total, total
+
+
+def _within_bulk(components: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which spectra lie among most others in all components, ``(spectra,)``."""
+    apart = np.abs(components - np.median(components, axis=0))
+    deviation = median_abs_deviation(components, axis=0, scale="normal")
+    farthest = (apart / np.maximum(deviation, np.finfo(np.float32).tiny)).max(1)
+    within: NDArray[np.bool_] = farthest <= max(_FARTHEST, np.quantile(farthest, _FITTING))
+    return within
 
 
 def _places(spectra: Cube) -> NDArray[np.float64]:

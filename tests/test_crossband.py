@@ -69,6 +69,20 @@ def test_a_twentieth_that_is_foreign_does_not_change_what_is_expected(
     assert np.abs(found - measured(scan))[:2].mean() > 4 * near
 
 
+def test_a_few_of_a_kind_of_their_own_do_not_explain_each_other(
+    strain: NDArray[np.floating],
+) -> None:
+    """A dopant brings a line to 45 and takes as much from one at 12, which nothing else moves."""
+    scan = spectra(strain, strain)
+    scan += np.exp(-(((ENERGIES - 12) / 2) ** 2)).astype(np.float32)
+    clean = scan.copy()
+    for energy, more in ((12, -0.5), (45, 0.5)):
+        scan[5:10, 5:10] += (more * np.exp(-(((ENERGIES - energy) / 2) ** 2))).astype(np.float32)
+    line = np.abs(measured(scan) - measured(clean))[5:10, 5:10].max(-1)
+    left = np.abs(expected(scan) - measured(scan))[5:10, 5:10].max(-1)
+    assert np.median(left) > 0.8 * np.median(line)
+
+
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_the_scale_of_intensities_does_not_matter(
     strain: NDArray[np.floating], factor: float
