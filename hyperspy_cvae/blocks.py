@@ -225,7 +225,9 @@ def kept(cube: Cube) -> da.Array:
         return held
     small = cube.nbytes <= _IN_MEMORY
     store = _Store(cube.shape, cube.dtype, in_memory=small)
-    da.store(cube, store, lock=False)  # type: ignore[arg-type]
+    # What is in memory here is not that of another process.
+    how = {"scheduler": "threads"} if small else {}
+    da.store(cube, store, lock=False, **how)  # type: ignore[arg-type]
     return store.in_blocks(cube.chunks if small else _chunks(cube.shape, cube.itemsize))
 
 

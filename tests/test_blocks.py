@@ -3,6 +3,7 @@
 import gc
 from pathlib import Path
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -104,11 +105,18 @@ def test_what_is_kept_is_computed_once(
     times = len(computed)
     np.testing.assert_array_equal(found[5:20, 3:4].compute(), 2 * cube[5:20, 3:4])
     np.testing.assert_array_equal(found.compute(), 2 * cube)
+    some = np.array([3, 0, 3]), np.array([1, 2, 2])
+    np.testing.assert_array_equal(spectra_at(found, some), 2 * cube[some])
     assert len(computed) == times > 0
     assert len(list(tmp_path.iterdir())) == (not in_memory)
     del found
     gc.collect()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_is_right_where_processes_compute(cube: np.ndarray) -> None:
+    with dask.config.set(scheduler="processes", num_workers=1):
+        np.testing.assert_array_equal(kept(chunked(cube) * 2).compute(), 2 * cube)
 
 
 @pytest.mark.parametrize("wanted", [True, False])

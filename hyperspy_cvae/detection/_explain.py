@@ -62,8 +62,9 @@ def explain_difference(
     changes by :math:`a - 1`, with :math:`\delta = 0` unless the shift is significant.
 
     *Is there an excess or a lack of another form?* Wherever what is left over, smoothed over
-    1.5 eV, is extreme, a Gaussian of this width on a straight line is fitted to it. Between the
-    half heights of a maximum that has changed it is what that fit leaves over, and not told.
+    1.5 eV, is extreme, a Gaussian of this width on a straight line is fitted to it. Within
+    half the width of a maximum whose change is more significant it is not told: it may be what that
+    fit leaves over.
 
     *Is it the level?* If no structure changed, what is left over is fitted by
     :math:`b(E)\,(c_0 + c_1 E)`.
@@ -216,14 +217,14 @@ def _search(
     every = [(maximum, _changed_maximum(region, maximum, limit)) for maximum in maxima]
     changed = [(maximum, change) for maximum, change in every if change.findings]
     changes = [change for _, change in changed]
+    rests: list[_Change] = []  # what the fits of maxima leave over
     largest = excess = _largest_excess(region, region.measured - _with(changes, region.bulk))
     for _ in range(_MOST_FINDINGS):
         if excess.findings[0].significance < limit:
             break
-        if any(_within(region, excess.findings[0], maximum) for maximum, _ in changed):
-            excess = replace(excess, findings=())  # what the fit of the maximum leaves over
-        changes.append(excess)
-        excess = _largest_excess(region, region.measured - _with(changes, region.bulk))
+        of_fit = any(_left_over(region, excess.findings[0], *each) for each in changed)
+        (rests if of_fit else changes).append(excess)
+        excess = _largest_excess(region, region.measured - _with([*changes, *rests], region.bulk))
     # Beside a change of structure a level may be the tails of that.
     if not changes:
         level = _changed_level(region)
@@ -232,14 +233,16 @@ def _search(
     findings.sort(key=lambda finding: -finding.significance)
     clear = [f for f in findings if f.significance > _LEAST_SHARE * findings[0].significance]
     told = clear[:_MOST_FINDINGS]
-    changes = [c for c in changes if not c.findings or any(each in told for each in c.findings)]
+    changes = [change for change in changes if any(each in told for each in change.findings)]
     return told, largest.findings[0], _with(changes, region.bulk)
 
 
-def _within(region: _Region, finding: Finding, maximum: _Maximum) -> bool:
-    """Return whether it lies in a maximum of the bulk, between its half heights."""
-    channel = int(np.abs(region.energies - finding.energy).argmin())
-    return abs(channel - maximum.channel) <= maximum.width / 2
+def _left_over(region: _Region, excess: Finding, maximum: _Maximum, change: _Change) -> bool:
+    """Return whether it may be what the fit of a maximum leaves over."""
+    channel = int(np.abs(region.energies - excess.energy).argmin())
+    strongest = max(each.significance for each in change.findings)
+    near = abs(channel - maximum.channel) <= maximum.width / 2
+    return near and excess.significance < strongest
 
 
 def _with(changes: Sequence[_Change], bulk: FloatArray) -> FloatArray:

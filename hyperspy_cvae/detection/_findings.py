@@ -122,8 +122,8 @@ class Explanation:
     bulk
         Mean counts of the bulk, scaled to those of the region.
     fitted
-        Counts that the bulk would have with these findings, with the straight line that was fitted
-        beneath a maximum beside its shift and intensity, and with what that fit leaves over.
+        Counts that the bulk would have with these findings, and with the straight line that was
+        fitted beneath a maximum beside its shift and intensity.
     """
 
     findings: tuple[Finding, ...]
