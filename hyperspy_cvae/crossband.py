@@ -154,8 +154,9 @@ class Regression:
     component is left out from the start, a tenth of them at most: a few of a kind of their own, as
     where a dopant takes the place of an element, would explain each other.
 
-    Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual, if not far: what is
-    expected of bulk several times as strained as the rest may be worse than the mean. There are ten
+    Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual, if not far: bulk
+    that is strained a third more than all the rest is told, and what is expected of bulk strained
+    several times as much may be worse than the mean. There are ten
     components, or as many as leave ten independent spectra to each term of the function. With a
     radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
     mean is expected.
