@@ -261,7 +261,8 @@ class _Training:
                 if self.config.schedule == "plateau":
                     self.plateau.step(loss)
                 shown = f"CE - H {excess:.3g}, KL {divergence:.0f}"
-                progress.set_postfix_str(shown + (f", held out {loss:.3g}" if self.tiles else ""))
+                shown += f", held out {loss:.3g}" if self.tiles else ""
+                progress.set_postfix_str(shown, refresh=False)  # shown with the epoch it is of
                 progress.update()
                 if epoch - history.best_epoch >= self.config.patience:
                     history.stopped = (
