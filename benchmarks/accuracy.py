@@ -216,10 +216,10 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
     spectra = {("noise-free bulk", "none"): phantom.bulk.data}
-    fitted = [("itself", to_clean if not truth.any() else fit_all(cube, training))]
+    fitted = {"itself": to_clean}
     if truth.any():
-        fitted.append(("clean", to_clean))
-    for name, methods in fitted:
+        fitted = {"itself": fit_all(cube, training), "clean": to_clean}
+    for name, methods in fitted.items():
         for method, reconstructor in methods.items():
             if (method, name) != ("tile median", "clean"):
                 spectra[method, name] = reconstructor.reconstruct(cube)
