@@ -32,8 +32,9 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
     fraction
         Fraction of the shards that are corrupted.
     """
-    corrupted = intensities.clone()
     batch, rows, columns, channels = intensities.shape
+    corrupted = intensities.clone(memory_format=torch.contiguous_format)
+    spectra = corrupted.view(-1, channels)
     structure = _structure(intensities)
     row, column = np.indices((rows, columns))
     largest = max(_SMALLEST_RADIUS, 0.375 * max(rows, columns))
@@ -43,15 +44,14 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
             distance = np.hypot(
                 row - random.uniform(-0.5, rows - 0.5), column - random.uniform(-0.5, columns - 0.5)
             )
-            disc = torch.from_numpy(distance <= radius)
+            disc = np.flatnonzero(distance <= radius)
             window = _window(structure, random)
-            spectra = corrupted[shard][disc]
-            if len(spectra):
+            if disc.size:
                 other = random.integers((batch, rows, columns))
-                spectra[:, window] = _corrupted(
-                    spectra[:, window], intensities[tuple(other)][window], channels, random
+                pixels = torch.from_numpy(disc + shard * rows * columns).to(spectra.device)
+                spectra[pixels, window] = _corrupted(
+                    spectra[pixels, window], intensities[tuple(other)][window], channels, random
                 )
-                corrupted[shard][disc] = spectra
     return corrupted
 
 
