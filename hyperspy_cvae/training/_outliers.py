@@ -1,10 +1,12 @@
 """Which spectra of a scan a half-trained network finds foreign."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
-from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, to_map
+from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at
 from hyperspy_cvae.crossband import DARKEST, Regression
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
@@ -49,24 +51,26 @@ class Outliers:
     """
 
     def __init__(self, measured: Cube, use: NDArray[np.bool_]) -> None:
-        self.usual = some_of(use, _ENOUGH_PIXELS)
-        self.bands = energy_bands(measured.shape[2])
+        self._usual = some_of(use, _ENOUGH_PIXELS)
+        self._bands = energy_bands(measured.shape[2])
         self.smooth = kept(smoothed_blocks(measured, _RADIUS))
-        self.by_rest = np.full((len(self.bands), *use.shape), np.inf, np.float32)
-        for band, far in zip(self.bands, self.by_rest, strict=True):
-            if not (hidden := band > 0).all():
-                regression = Regression(self.smooth, _RADIUS, hidden, use)
+        self._usual_spectra = spectra_at(self.smooth, self._usual)
+        self._by_rest = np.full((*use.shape, len(self._bands)), np.inf, np.float32)
+        narrow = np.flatnonzero(~(self._bands > 0).all(1))
+        regressions = [
+            Regression(self.smooth, _RADIUS, hidden, use) for hidden in self._bands[narrow] > 0
+        ]
 
-                def expected(
-                    smooth: NDArray[np.float32],
-                    hidden: NDArray[np.bool_] = hidden,
-                    regression: Regression = regression,
-                ) -> NDArray[np.float32]:
-                    others = np.maximum(smooth[..., ~hidden].sum(-1, keepdims=True), 0)
-                    return others * regression.expected(smooth)
+        def by_rest(smooth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            return [
+                np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
+                * each.expected(smooth)
+                for each in regressions
+            ]
 
-                told = blockwise(expected, self.smooth, channels=int(hidden.sum()))
-                far[:] = _REST * self._far(told, band)
+        if len(narrow):
+            far = self._far(by_rest, self.smooth, self._bands[narrow])
+            self._by_rest[..., narrow] = _REST * far
 
     def far_from(self, expected: Cube) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return how far every spectrum is, and how badly it is fitted.
@@ -83,39 +87,62 @@ class Outliers:
         unfit : numpy.ndarray
             That from what the network makes of it.
         """
-        smooth = kept(smoothed_blocks(expected, _RADIUS))
-        far, unfit = np.full((2, *smooth.shape[:2]), -np.inf, np.float32)
-        for band, by_rest in zip(self.bands, self.by_rest, strict=True):
-            by_network = self._far(smooth[..., band > 0], band)
-            far = np.maximum(far, np.minimum(by_network, by_rest))
-            unfit = np.maximum(unfit, by_network)
-        return far, unfit
 
-    def _far(self, expected: Cube, band: NDArray[np.float32]) -> NDArray[np.float32]:
-        inside = band > 0
-        smooth = self.smooth[..., inside]
-        sample = spectra_at(expected, self.usual)
-        faintest = DARKEST * np.abs(sample).mean(0) + _TINY
-        gain = noise_gain(expected.shape[:2], _RADIUS)
+        def by_network(smooth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            return [np.compress(band > 0, smooth, -1) for band in self._bands]
 
-        def residual(
-            smooth: NDArray[np.float32], expected: NDArray[np.float32], gain: NDArray[np.float32]
+        unfit = self._far(by_network, kept(smoothed_blocks(expected, _RADIUS)), self._bands)
+        return np.minimum(unfit, self._by_rest).max(-1), unfit.max(-1)
+
+    def _far(
+        self,
+        expected_of: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]],
+        cube: Cube,
+        bands: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return how far spectra are in each band, ``(rows, columns, bands)``.
+
+        What is expected in the bands' channels is told from the spectra of another cube.
+        """
+        gain = noise_gain(self.smooth.shape[:2], _RADIUS)
+        terms = []
+        usual_gain = gain[self._usual][:, None]
+        for band, expected in zip(bands, expected_of(spectra_at(cube, self._usual)), strict=True):
+            inside = band > 0
+            faintest = DARKEST * np.abs(expected).mean(0) + _TINY
+            usual = _residual(self._usual_spectra[:, inside], expected, faintest, usual_gain)
+            deviation = median_abs_deviation(usual, axis=0, scale="normal")
+            # Without any a channel says nothing.
+            share = band[inside] / band.sum() / np.where(deviation > 0, deviation**2, np.inf)
+            terms.append((inside, faintest, share.astype(np.float32)))
+
+        def roots_of_misfits(
+            smooth: NDArray[np.float32], spectra: NDArray[np.float32], gain: NDArray[np.float32]
         ) -> NDArray[np.float32]:
-            left = smooth - expected
-            left /= np.sqrt(np.maximum(expected, faintest))
-            left /= gain
-            return left
+            found = [
+                np.square(_residual(np.compress(inside, smooth, -1), expected, faintest, gain))
+                @ share
+                for (inside, faintest, share), expected in zip(
+                    terms, expected_of(spectra), strict=True
+                )
+            ]
+            return np.cbrt(np.stack(found, -1))
 
-        usual = residual(spectra_at(smooth, self.usual), sample, gain[self.usual][:, None])
-        deviation = median_abs_deviation(usual, axis=0, scale="normal")
-        # Without any a channel says nothing.
-        share = band[inside] / band.sum() / np.where(deviation > 0, np.square(deviation), np.inf)
-        share = share.astype(np.float32)
-
-        def root_of_misfit(*blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.cbrt(np.square(residual(*blocks)) @ share)
-
-        misfit = to_map(root_of_misfit, smooth, expected, gain, dtype=np.float32)
-        spread = median_abs_deviation(misfit[self.usual], scale="normal") + _TINY
-        far: NDArray[np.float32] = (misfit - np.median(misfit[self.usual])) / spread
+        blocks = blockwise(roots_of_misfits, self.smooth, cube, gain, channels=len(bands))
+        misfits = blocks.compute()
+        usual = misfits[self._usual]
+        spread = median_abs_deviation(usual, axis=0, scale="normal") + _TINY
+        far: NDArray[np.float32] = (misfits - np.median(usual, axis=0)) / spread
         return far
+
+
+def _residual(
+    measured: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    faintest: NDArray[np.float32],
+    gain: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    left = measured - expected
+    left /= np.sqrt(np.maximum(expected, faintest))
+    left /= gain
+    return left
