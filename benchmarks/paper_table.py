@@ -230,6 +230,7 @@ def rst(rows, mode, seed, shifts):  # type: ignore[no-untyped-def]
     judged = {(row["reconstruction"], row["fitted to"]) for row in rows if row["shift"]}
     methods = [(name, fitted_to) for name in names for fitted_to in ("itself", "clean")]
     methods = [each for each in [*methods, ("noise-free bulk", "clean")] if each in judged]
+    names = list(dict.fromkeys(name for name, _ in methods[:-1]))
     lines: list[str] = []
 
     def table(title: str) -> None:
