@@ -74,7 +74,7 @@ class CrossBand:
         self._tree = KDTree(self._places[donors])
         number = min(_NEIGHBOURS, self._tree.n - 1)
         sample = self._tree.data[some(self._tree.n, _ENOUGH_PIXELS)]
-        _, nearest = self._tree.query(sample, np.arange(2, number + 2))
+        _, nearest = self._tree.query(sample, np.arange(2, number + 2), workers=-1)
         unlikeness = _unlikeness(self._tree.data[nearest] - sample[:, np.newaxis])
         self._usual = max(float(np.quantile(unlikeness, 0.95)), float(np.finfo(np.float32).tiny))
 
@@ -138,7 +138,7 @@ class CrossBand:
         at_once = max(1, _AT_ONCE // (16 * (number + extra)))
         for begin in range(0, len(wanted), at_once):
             some = slice(begin, begin + at_once)
-            _, nearest = self._tree.query(wanted[some], np.arange(1, number + extra + 1))
+            _, nearest = self._tree.query(wanted[some], np.arange(1, number + extra + 1), workers=-1)
             # Those that are left out behind the others, which stay in their order.
             order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]
             found[some] = np.take_along_axis(nearest, order, axis=1)
