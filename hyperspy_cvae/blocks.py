@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from itertools import product
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, TypeVar
@@ -49,11 +50,16 @@ def in_blocks(cube: Cube) -> da.Array:
         return _rechunked(cube, _chunks(cube.shape, cube.itemsize))
     number = max(CPU_COUNT, -(-cube.nbytes // _LARGE_BLOCK))
     rows = max(1, -(-cube.shape[0] // number))
+    return _views(cube, da.core.normalize_chunks((rows, -1, -1), cube.shape))
+
+
+def _views(cube: NDArray[Any], chunks: Any) -> da.Array:
+    """Return blocks that are views of a cube in memory; ``dask.array.from_array`` would copy it."""
     name = f"cube-{uuid4().hex}"
-    parts = [cube[first : first + rows] for first in range(0, cube.shape[0], rows)]
-    chunks = (tuple(map(len, parts)), *((extent,) for extent in cube.shape[1:]))
-    graph = {(name, number, 0, 0): part for number, part in enumerate(parts)}
-    return da.Array(graph, name, chunks, meta=cube[:0])  # from_array would copy
+    keys = product([name], *(range(len(each)) for each in chunks))
+    places = da.core.slices_from_chunks(chunks)
+    graph = {key: cube[place] for key, place in zip(keys, places, strict=True)}
+    return da.Array(graph, name, chunks, meta=cube[:0])
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int) -> Any:
@@ -121,9 +127,10 @@ def _aligned(cubes: Sequence[Cube | NDArray[Any]], reach: int = 0) -> list[da.Ar
     first = first.rechunk({axis: -1 for axis in range(2) if first.shape[axis] <= 2 * reach})
     blocks = [first]
     for each in cubes[1:]:
-        array = each if isinstance(each, da.Array) else da.from_array(each, -1, name=False)
-        array = array[..., np.newaxis] if array.ndim == 2 else array
-        blocks.append(_rechunked(array, (*first.chunks[:2], (array.shape[2],))))
+        cube = each[..., np.newaxis] if each.ndim == 2 else each
+        chunks = (*first.chunks[:2], (cube.shape[2],))
+        in_place = _rechunked if isinstance(cube, da.Array) else _views
+        blocks.append(in_place(cube, chunks))  # type: ignore[arg-type]
     return blocks
 
 

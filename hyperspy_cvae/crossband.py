@@ -138,7 +138,9 @@ class CrossBand:
         at_once = max(1, _AT_ONCE // (16 * (number + extra)))
         for begin in range(0, len(wanted), at_once):
             some = slice(begin, begin + at_once)
-            _, nearest = self._tree.query(wanted[some], np.arange(1, number + extra + 1), workers=-1)
+            _, nearest = self._tree.query(
+                wanted[some], np.arange(1, number + extra + 1), workers=-1
+            )
             # Those that are left out behind the others, which stay in their order.
             order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]
             found[some] = np.take_along_axis(nearest, order, axis=1)

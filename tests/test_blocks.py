@@ -132,3 +132,17 @@ def test_one_bar_shows_the_passes_over_what_is_on_disk(
     with computing(lazy=False, show_progressbar=wanted):
         to_map(lambda block: block.sum(-1), cube)
     assert not capsys.readouterr().err
+
+
+def test_no_cube_in_memory_is_copied() -> None:
+    first, second = np.zeros((2, 40, 30, 5), np.float32)
+    shared = []
+
+    def noted(*blocks: np.ndarray) -> np.ndarray:
+        pairs = zip(blocks, (first, second), strict=True)
+        shared.append([np.shares_memory(block, cube) for block, cube in pairs])
+        return blocks[0]
+
+    blockwise(noted, first, second, channels=5).compute()
+    assert shared
+    assert np.all(shared)

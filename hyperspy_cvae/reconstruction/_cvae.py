@@ -382,8 +382,11 @@ class CVAE:
 
         with _ONE_AT_A_TIME, checked_precision(network, some):
             spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
-        inside = np.ix_(*(np.array(some) - begin for some, begin in zip(tile, origin, strict=True)))
-        spectra *= intensities[inside].sum(-1, keepdims=True)
+        rows, columns = (
+            slice(some[0] - begin, some[-1] + 1 - begin)
+            for some, begin in zip(tile, origin, strict=True)
+        )
+        spectra *= intensities[rows, columns].sum(-1, keepdims=True)
         return spectra
 
     def _by_tiles(self, intensities: da.Array) -> da.Array:
