@@ -312,8 +312,8 @@ class _Store:
             self._path = f"{folder}/cube"
             self._mapped("w+")
 
-    def __dask_tokenize__(self) -> int:
-        return id(self)  # else dask reads all of it
+    def __dask_tokenize__(self) -> str:
+        return uuid4().hex  # else dask reads all of it to make a name
 
     def in_blocks(self, chunks: Any) -> da.Array:
         """Return it as a dask array of such blocks."""
