@@ -77,6 +77,7 @@ def main() -> None:
         config = replace(config, training=replace(config.training, epochs=2))
     options.output.mkdir(parents=True, exist_ok=True)
     suffix = "" if options.network == "compact" else f"_{options.network}_network"
+    suffix += "_clean_only" if options.clean_only else ""
     name = str(options.output / f"paper_table_{options.mode}{suffix}")
 
     clean = paper_si(seed=options.seed, anomalous=False, **size)

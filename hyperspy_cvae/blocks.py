@@ -128,7 +128,7 @@ def _aligned(cubes: Sequence[Cube | NDArray[Any]], reach: int = 0) -> list[da.Ar
     blocks = [first]
     for each in cubes[1:]:
         cube = each[..., np.newaxis] if each.ndim == 2 else each
-        chunks = (*first.chunks[:2], (cube.shape[2],))
+        chunks = da.core.normalize_chunks((*first.chunks[:2], -1), cube.shape)
         in_place = _rechunked if isinstance(cube, da.Array) else _views
         blocks.append(in_place(cube, chunks))  # type: ignore[arg-type]
     return blocks

@@ -1,6 +1,7 @@
 """What the rest of a spectrum lets expect in a band of energies, told by the other pixels."""
 
 import numpy as np
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
@@ -74,7 +75,7 @@ class CrossBand:
         self._tree = KDTree(self._places[donors])
         number = min(_NEIGHBOURS, self._tree.n - 1)
         sample = self._tree.data[some(self._tree.n, _ENOUGH_PIXELS)]
-        _, nearest = self._tree.query(sample, np.arange(2, number + 2), workers=-1)
+        _, nearest = self._tree.query(sample, np.arange(2, number + 2), workers=CPU_COUNT)
         unlikeness = _unlikeness(self._tree.data[nearest] - sample[:, np.newaxis])
         self._usual = max(float(np.quantile(unlikeness, 0.95)), float(np.finfo(np.float32).tiny))
 
@@ -139,7 +140,7 @@ class CrossBand:
         for begin in range(0, len(wanted), at_once):
             some = slice(begin, begin + at_once)
             _, nearest = self._tree.query(
-                wanted[some], np.arange(1, number + extra + 1), workers=-1
+                wanted[some], np.arange(1, number + extra + 1), workers=CPU_COUNT
             )
             # Those that are left out behind the others, which stay in their order.
             order = np.argsort(left_out[nearest], axis=1, kind="stable")[:, :number]

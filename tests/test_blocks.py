@@ -146,3 +146,9 @@ def test_no_cube_in_memory_is_copied() -> None:
     blockwise(noted, first, second, channels=5).compute()
     assert shared
     assert np.all(shared)
+
+
+def test_cubes_of_other_extents_are_refused() -> None:
+    cube = np.zeros((37, 29, 6), np.float32)
+    with pytest.raises(ValueError, match="shape"):
+        blockwise(lambda block, _: block, cube, np.zeros((50, 60)), channels=6)

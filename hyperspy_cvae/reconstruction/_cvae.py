@@ -386,7 +386,9 @@ class CVAE:
             slice(some[0] - begin, some[-1] + 1 - begin)
             for some, begin in zip(tile, origin, strict=True)
         )
-        spectra *= intensities[rows, columns].sum(-1, keepdims=True)
+        # Some channels of a cube may lie apart in memory, and would be added up less exactly.
+        own = np.ascontiguousarray(intensities[rows, columns])
+        spectra *= own.sum(-1, keepdims=True)
         return spectra
 
     def _by_tiles(self, intensities: da.Array) -> da.Array:

@@ -1,6 +1,6 @@
 """Which spectra of a scan a half-trained network finds foreign."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,10 @@ class Outliers:
             Regression(self.smooth, _RADIUS, hidden, use) for hidden in self._bands[narrow] > 0
         ]
 
-        def by_rest(smooth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-            return [
-                np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
-                * each.expected(smooth)
-                for each in regressions
-            ]
+        def by_rest(smooth: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+            for each in regressions:
+                others = np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
+                yield others * each.expected(smooth)
 
         if len(narrow):
             far = self._far(by_rest, self.smooth, self._bands[narrow])
@@ -88,15 +86,18 @@ class Outliers:
             That from what the network makes of it.
         """
 
-        def by_network(smooth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-            return [np.compress(band > 0, smooth, -1) for band in self._bands]
+        bands = self._bands
 
-        unfit = self._far(by_network, kept(smoothed_blocks(expected, _RADIUS)), self._bands)
+        def by_network(smooth: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+            for band in bands:
+                yield np.compress(band > 0, smooth, -1)
+
+        unfit = self._far(by_network, kept(smoothed_blocks(expected, _RADIUS)), bands)
         return np.minimum(unfit, self._by_rest).max(-1), unfit.max(-1)
 
     def _far(
         self,
-        expected_of: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]],
+        expected_of: Callable[[NDArray[np.float32]], Iterator[NDArray[np.float32]]],
         cube: Cube,
         bands: NDArray[np.float32],
     ) -> NDArray[np.float32]:
