@@ -27,7 +27,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "accuracy.rst", "gpu_table.rst", "paper_table.rst", "speed_table.rst"]
+exclude_patterns = ["_build", "accuracy.rst", "*_table.rst"]
 default_role = "py:obj"
 
 autodoc_typehints_format = "short"
