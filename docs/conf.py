@@ -54,4 +54,5 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"hyperspy_cvae {version}"
 html_sidebars = {"*": []}  # pages at the top have no section to navigate in
 html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_theme_options = {"show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}
