@@ -225,10 +225,15 @@ def series(rows: list[dict], name: str, fitted_to: str, score: Score, key: str, 
     return [found[shift] for shift in shifts]
 
 
+def methods_of(rows: list[dict]) -> set[tuple[str, str]]:  # type: ignore[type-arg]
+    """Return the reconstructions of a table of shifts, and what each was fitted to."""
+    return {(row["reconstruction"], row["fitted to"]) for row in rows if row["shift"]}
+
+
 def rst(rows, mode, seed, shifts):  # type: ignore[no-untyped-def]
     """Return the tables of F1 and average precision."""
     names = ["3D-CVAE", *(f"PCA-{n}" for n in COMPONENTS)]
-    judged = {(row["reconstruction"], row["fitted to"]) for row in rows if row["shift"]}
+    judged = methods_of(rows)
     methods = [(name, fitted_to) for name in names for fitted_to in ("itself", "clean")]
     methods = [each for each in [*methods, ("noise-free bulk", "clean")] if each in judged]
     names = list(dict.fromkeys(name for name, _ in methods[:-1]))
@@ -316,7 +321,7 @@ def published(rows: list[dict]) -> list[str]:  # type: ignore[type-arg]
 def figure(rows, mode, shifts):  # type: ignore[no-untyped-def]
     """Draw F1 over the shift, as the paper's figure 4."""
     drawn, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    judged = {(row["reconstruction"], row["fitted to"]) for row in rows if row["shift"]}
+    judged = methods_of(rows)
     fitted_to = "itself" if ("3D-CVAE", "itself") in judged else "clean"
     of = {"itself": "the spectrum image judged", "clean": "a clean scan"}
     names = ["3D-CVAE", *(f"PCA-{n}" for n in COMPONENTS)]
