@@ -31,6 +31,8 @@ _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
 _TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
+_PARTS = 8  # of a training, after each of which but the last quarter what is foreign is told
+_LONGEST_PART = 6  # epochs
 
 
 @dataclass
@@ -238,6 +240,8 @@ class _Training:
         epochs = self.config.epochs
         history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
+        parts = max(_PARTS, math.ceil(epochs / _LONGEST_PART))
+        looks = {epochs * part // parts for part in range(1, parts * 3 // 4 + 1)}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
@@ -270,7 +274,7 @@ class _Training:
                     )
                     progress.total = epoch  # else a notebook's bar says that it failed
                     break
-                if self.config.left_out and epoch in [epochs * k // 8 for k in range(1, 7)]:
+                if self.config.left_out and epoch in looks:
                     self._sort_out()
         except KeyboardInterrupt:
             if not history.best_epoch:

@@ -471,6 +471,37 @@ def test_a_piece_that_can_fill_a_shard_is_not_left_out(
     np.testing.assert_array_equal(left_out[-1], anomaly)
 
 
+@pytest.mark.parametrize(("epochs", "first", "times"), [(8, 1, 6), (48, 6, 6), (96, 6, 12)])
+def test_what_is_foreign_is_left_out_early_however_long_the_training(
+    epochs: int, first: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be learnt before, if the first look were to wait for a part of the training."""
+    cube = _counts(_expected(40, 40, 0.15), 3000)
+    network, shape = _network(cube)
+    places = iter(range(100))
+
+    def far_from(*_: Any) -> tuple[np.ndarray, np.ndarray]:
+        far = np.zeros((40, 40))
+        far[next(places) % 40, :10] = 9
+        return far, far
+
+    monkeypatch.setattr(Outliers, "far_from", far_from)
+    weights, shards_at = [], Shards.at
+
+    def at(shards: Shards, corners: np.ndarray, *turned: Any) -> list[Tensor]:
+        if turned:  # drawn, and not those that tile the scan
+            weights.append(shards.weight.numpy())
+        return shards_at(shards, corners, *turned)
+
+    monkeypatch.setattr(Shards, "at", at)
+    config = replace(BRIEF, epochs=epochs, shards_per_epoch=2, batch_size=2, left_out=0.05)
+    train(network, cube, np.ones((40, 40), bool), config, shape=shape)
+    changes = [n for n in range(1, epochs) if (weights[n] != weights[n - 1]).any()]
+    assert len(weights) == epochs
+    assert (changes[0], len(changes)) == (first, times)
+    assert changes[-1] == 3 * epochs // 4
+
+
 def test_bulk_that_is_badly_fitted_is_seen_more_often_and_counts_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
