@@ -63,7 +63,7 @@ def figure(results: pd.DataFrame) -> plt.Figure:
     """Draw average precision over seconds, one line for each seed."""
     drawn, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     default = TrainingConfig().epochs
-    for seed, rows in results.groupby("seed"):
+    for number, (seed, rows) in enumerate(results.groupby("seed")):
         (line,) = axes.plot(rows["seconds"], rows["AP"], "o-", label=f"crystal of seed {seed}")
         chosen = rows[rows["epochs"] == default]
         axes.plot(chosen["seconds"], chosen["AP"], "o", color=line.get_color(), ms=12, mfc="none")
@@ -71,7 +71,7 @@ def figure(results: pd.DataFrame) -> plt.Figure:
             axes.annotate(
                 f"{row['epochs']:.0f}",
                 (row["seconds"], row["AP"]),
-                xytext=(0, -13),
+                xytext=(0, 7 if number % 2 else -15),
                 textcoords="offset points",
                 ha="center",
                 color=line.get_color(),
@@ -81,6 +81,7 @@ def figure(results: pd.DataFrame) -> plt.Figure:
     axes.set(
         xlabel=f"Training on {torch.get_num_threads()} CPU threads (s)",
         ylabel="Average precision, 0.9 eV, combined score",
+        ylim=(0, 1),
     )
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
