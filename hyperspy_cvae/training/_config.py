@@ -49,9 +49,9 @@ class TrainingConfig:
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
         training data are not learnt: those that the network finds foreign (see
-        :class:`Outliers`), but for pieces larger than a shard. Chosen anew in the first three
-        quarters of the training: after every eighth of it, and at least every six epochs, or what
-        is foreign would be learnt before.
+        :class:`Outliers`), but for pieces larger than a shard. Chosen anew after every
+        eighth of the training, or every six epochs if that is sooner, for what is foreign would
+        be learnt before; no more in the last quarter.
     revisited
         Largest fraction of the shards that is drawn around spectra which are bulk, but badly
         fitted, once such are known: ten times as many as these are of the scan.

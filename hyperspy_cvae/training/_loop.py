@@ -31,8 +31,8 @@ _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
 _TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
-_PARTS = 8  # of a training, after each of which but the last quarter what is foreign is told
-_LONGEST_PART = 6  # epochs
+_LOOKS, _LEARNING = 8, 6  # in a training; epochs in which what is strong and foreign is learnt
+_SETTLED = 0.75  # of a training, after which what is foreign stays as it is
 
 
 @dataclass
@@ -240,8 +240,8 @@ class _Training:
         epochs = self.config.epochs
         history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
-        parts = max(_PARTS, math.ceil(epochs / _LONGEST_PART))
-        looks = {epochs * part // parts for part in range(1, parts * 3 // 4 + 1)}
+        every = min(epochs / _LOOKS, _LEARNING)
+        looks = {int(every * n) for n in range(1, int(_SETTLED * epochs / every) + 1)}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
