@@ -31,8 +31,8 @@ _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
 _TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
-_LOOKS, _LEARNING = 8, 6  # in a training; epochs in which what is strong and foreign is learnt
-_SETTLED = 0.75  # of a training, after which what is foreign stays as it is
+_LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at what is foreign
+_LAST_LOOK = 0.75  # of a training
 
 
 @dataclass
@@ -240,8 +240,8 @@ class _Training:
         epochs = self.config.epochs
         history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
-        every = min(epochs / _LOOKS, _LEARNING)
-        looks = {int(every * n) for n in range(1, int(_SETTLED * epochs / every) + 1)}
+        every = min(epochs * _SHARE, _LONGEST_WAIT)
+        looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
