@@ -40,6 +40,7 @@ from spectral import rx
 from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
     anomalous,
+    bulk_p_values,
     find_anomalies,
     otsu_threshold,
     score_spectra,
@@ -55,7 +56,15 @@ from hyperspy_cvae.phantoms import (
     Structure,
     bifeo3,
 )
-from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig, Mean, Reconstructor, TileMedian
+from hyperspy_cvae.reconstruction import (
+    CVAE,
+    PCA,
+    CVAEConfig,
+    Mean,
+    Reconstructor,
+    TileMedian,
+    turned,
+)
 from hyperspy_cvae.training import TrainingConfig
 
 OFFSET, DISPERSION, CHANNELS = 500.0, 0.5, 500
@@ -206,28 +215,35 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     to_clean = fit_all_to_clean(replace(case, anomaly="none", fraction=0), seed, shape, training)
     entries = []
 
-    def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
+    def judge(  # type: ignore[no-untyped-def]
+        method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None, other=None
+    ) -> None:
         # What scores by itself has a scale of its own, as the residual score has.
         mask, threshold = find_anomalies(scores, "residual" if score == "own" else score)
         if score == "combined":  # the default, and all of what the default does
             everywhere = np.ones(mask.shape, bool)
-            mask, _ = without_rare_bulk(mask, threshold, cube, expected, window, everywhere)
+            p_values = bulk_p_values(scores, score)
+            mask, _ = without_rare_bulk(
+                mask, threshold, p_values, cube, expected, other, window, everywhere
+            )
         names = {"case": str(case), "seed": seed, "method": method, "fitted to": fitted_to}
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
-    spectra = {("noise-free bulk", "none"): phantom.bulk.data}
+    bulk = phantom.bulk.data[..., window]
+    spectra = {("noise-free bulk", "none"): (bulk, bulk)}
     fitted = {"itself": to_clean}
     if truth.any():
         fitted = {"itself": fit_all(cube, training), "clean": to_clean}
     for name, methods in fitted.items():
         for method, reconstructor in methods.items():
             if (method, name) != ("tile median", "clean"):
-                spectra[method, name] = reconstructor.reconstruct(cube)
-    for (method, fitted_to), expected in spectra.items():
+                reconstruct = reconstructor.reconstruct
+                both = reconstruct(cube), turned(reconstruct, cube)
+                spectra[method, name] = both[0][..., window], both[1][..., window]
+    for (method, fitted_to), (expected, other) in spectra.items():
         for score in SCORES:
-            compared = expected[..., window]
-            scores = score_spectra(cube[..., window], compared, score, DISPERSION)
-            judge(method, fitted_to, score, scores, compared)
+            scores = score_spectra(cube[..., window], expected, score, DISPERSION)
+            judge(method, fitted_to, score, scores, expected, other)
     for method, scores in detectors(cube[..., window], seed):
         judge(method, "itself", "own", scores)
     return entries

@@ -35,6 +35,7 @@ from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
     Score,
     anomalous,
+    bulk_p_values,
     find_anomalies,
     otsu_threshold,
     score_spectra,
@@ -42,7 +43,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
-from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig
+from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, turned
 
 SHIFTS = (0.9, 2.4, 3.9, 5.4, 6.9, 8.4, 9.9, 11.4)
 PUBLISHED = {
@@ -164,6 +165,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
             continue
         start = time.perf_counter()
         spectra = bound if model is None else model.reconstruct(cube)
+        other = bound if model is None else turned(model.reconstruct, cube)
         reconstructed = time.perf_counter() - start
         shift = (phantom.description["anomaly"] or {"shift": 0.0})["shift"]
         maps[f"{name}, fitted to {fitted_to}, {shift:g} eV, sum"] = spectra.sum(-1)
@@ -174,7 +176,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
                 "reconstruction": name,
                 "fitted to": fitted_to,
                 "score": score,
-                **merit(scores, score, truth, cube, spectra[..., window], window),
+                **merit(scores, score, truth, cube, spectra, other, window),
                 "seconds to fit": round(seconds, 1),
                 "seconds to judge": round(reconstructed + time.perf_counter() - start, 1),
             }
@@ -184,7 +186,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
 
 
 def merit(  # type: ignore[no-untyped-def]
-    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, window
+    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, other, window
 ) -> dict[str, float]:
     """Return the figures of merit of one map: by Otsu's threshold of PCC, as published."""
     if score == "pcc":
@@ -193,7 +195,11 @@ def merit(  # type: ignore[no-untyped-def]
     else:
         mask, threshold = find_anomalies(scores, score)
         everywhere = np.ones(mask.shape, bool)
-        mask, threshold = without_rare_bulk(mask, threshold, cube, expected, window, everywhere)
+        both = expected[..., window], other[..., window]
+        p_values = bulk_p_values(scores, score)
+        mask, threshold = without_rare_bulk(
+            mask, threshold, p_values, cube, *both, window, everywhere
+        )
     found = {
         "flagged": int(mask.sum()),
         "threshold": round(threshold.value, 4),

@@ -22,24 +22,41 @@ _LARGEST_PATCH = 6.0  # pixels
 _QUANTILE, _TIMES = 0.9, 1.3
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
+_UNSETTLED = 0.1  # of the residual
+_SURE = 0.0027  # three standard deviations
+_WHY = (
+    "the rest of the spectrum tells what is measured there, or what is expected changes when the "
+    "scan is turned"
+)
 
 
 def without_rare_bulk(
     mask: NDArray[np.bool_],
     threshold: Threshold,
+    p_values: NDArray[np.floating],
     cube: Cube,
     expected: Cube,
+    turned: Cube,
     channels: NDArray[np.bool_],
     judged: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], Threshold]:
-    r"""Leave out of a mask the regions that the rest of their spectra explains.
+    r"""Leave out of a mask the regions that are bulk too rare to be learnt.
 
-    What a reconstruction does not fit may be bulk that is too rare to be learnt, such as a domain
-    or a wall of a kind that occurs once. Bulk's energies belong together: what it is like in one
-    edge can be told from the others, by the pixels that are alike there. Of an anomaly it cannot.
+    What a reconstruction does not fit may be a domain or a wall of a kind that occurs once. There
+    are two ways to know it.
 
-    For each region the band of energies is hidden where its residual is largest, and expected from
-    the others by the pixels that are not within 3 pixels of any region: by neighbours
+    A network puts bulk that it knows in the place of an anomaly, and does so however the scan lies.
+    Rare bulk it knows a little, and what it makes of it is arbitrary in part. So a region is rare
+    bulk if the mean of its reconstruction changes, when the scan is turned by half a turn, by more
+    than a tenth of the mean of its residual; both are norms over energy, in units of the noise. It
+    is not if it is lower than the bulk gets by three standard deviations, for an anomaly that is
+    hardly more than what the bulk varies by is followed in part, and does change.
+
+    And bulk's energies belong together: what it is like in one edge can be told from the others, by
+    the pixels that are alike there. Of an anomaly it cannot.
+
+    For each other region the band of energies is hidden where its residual is largest, and expected
+    from the others by the pixels that are not within 3 pixels of any region: by neighbours
     (:class:`hyperspy_cvae.crossband.CrossBand`), which at the rim of what is usual say too little,
     and by a regression over the whole scan (:class:`hyperspy_cvae.crossband.Regression`), which
     knows less and goes on beyond it, at times too far. What lies between both is bulk. So it is for
@@ -61,10 +78,15 @@ def without_rare_bulk(
         Anomalous pixels, ``(rows, columns)``; diagonal neighbours are in one region.
     threshold
         The threshold they were found by.
+    p_values
+        How probable it is that the bulk gets as low anywhere in the scan, ``(rows, columns)``; see
+        :func:`bulk_p_values`.
     cube
         Counts ``(rows, columns, energy)``, finite, in all energies there are.
     expected
         Their reconstruction in the energies that were compared.
+    turned
+        The same from the scan turned by half a turn, turned back.
     channels
         Which ones were compared, boolean ``(energy,)``.
     judged
@@ -86,13 +108,18 @@ def without_rare_bulk(
     smooth = kept(smoothed_blocks(coarse, _RADIUS))
     compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(fewer) > 0
-    residual = _residual(cube, expected, channels, width, judged, mask)
+    residual, change = _deviations(cube, expected, turned, channels, width, judged, mask)
     faintest = DARKEST * np.abs(sums(coarse, np.ones(fewer, bool))[judged]).mean()
     checks: dict[int, _Check] = {}
     left = mask.copy()
     for number in range(1, count + 1):
         region = labels == number
-        band = int(np.argmax(bands @ np.square(residual[region[mask]].mean(0))))
+        missed, changed = (each[region[mask]].mean(0) for each in (residual, change))
+        unsettled = np.linalg.norm(changed) > _UNSETTLED * np.linalg.norm(missed)
+        if unsettled and threshold.method == "auto" and p_values[region].min() > _SURE:
+            left[region] = False
+            continue
+        band = int(np.argmax(bands @ np.square(missed)))
         if band not in checks:
             known = judged & (sums(coarse, ~bands[band]) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
@@ -104,47 +131,48 @@ def without_rare_bulk(
     regions = label(explained, np.ones((3, 3)))[1]
     reason = (
         f"{threshold.reason} {regions} more ({np.count_nonzero(explained)} pixels) "
-        f"{'goes' if regions == 1 else 'go'} as low, but the rest of the spectrum tells what is "
-        "measured there: bulk that is rare, and not called anomalous."
+        f"{'goes' if regions == 1 else 'go'} as low, but {_WHY}: bulk that is rare, and not called "
+        "anomalous."
     )
     if left.any():
         return left, replace(threshold, reason=reason)
     reason = (
         f"What goes below {threshold.value:.3g} is {regions} "
         f"{'region' if regions == 1 else 'regions'} of rare bulk "
-        f"({np.count_nonzero(explained)} pixels), for the rest of the spectrum tells what is "
-        "measured there; so nothing is called anomalous."
+        f"({np.count_nonzero(explained)} pixels), for {_WHY}; so nothing is called anomalous."
     )
     return left, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
 
 
-def _residual(
+def _deviations(
     cube: Cube,
     expected: Cube,
+    turned: Cube,
     channels: NDArray[np.bool_],
     width: int,
     judged: NDArray[np.bool_],
     mask: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Return the residual in units of the noise, ``(pixels of the mask, coarse channels)``.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the residual and the change by turning in units of the noise.
 
-    It is 0 where none was compared.
+    Both ``(pixels of the mask, coarse channels)``, and 0 where none was compared.
     """
     coarse = np.flatnonzero(channels) // width
     whole = coarse < channels.size // width
     places, begins = np.unique(coarse[whole], return_index=True)
-    residual = np.zeros((np.count_nonzero(mask), channels.size // width), np.float32)
+    deviations = np.zeros((2, np.count_nonzero(mask), channels.size // width), np.float32)
     if not places.size:
-        return residual
+        return deviations[0], deviations[1]
     measured = channels_of(cube, channels)
 
     def summed(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.add.reduceat(spectra[:, : whole.sum()], begins, axis=1)
 
     noise = fitted_noise(*map(summed, some_spectra(judged, measured, expected)))
-    found, bulk = (summed(spectra_at(each, mask)) for each in (measured, expected))
-    residual[:, places] = whitened(found, bulk, noise)
-    return residual
+    bulk = summed(spectra_at(expected, mask))
+    for deviation, other in zip(deviations, (measured, turned), strict=True):
+        deviation[:, places] = whitened(summed(spectra_at(other, mask)), bulk, noise)
+    return deviations[0], deviations[1]
 
 
 class _Check:

@@ -20,6 +20,7 @@ from hyperspy_cvae.detection import (
     Threshold,
     anomalous,
     as_good,
+    bulk_p_values,
     describe_regions,
     energy_bin,
     find_anomalies,
@@ -30,7 +31,15 @@ from hyperspy_cvae.detection import (
     without_small,
 )
 from hyperspy_cvae.evaluation import smallest_shift
-from hyperspy_cvae.reconstruction import CVAE, PCA, EnergyAxis, Mean, Reconstructor, TileMedian
+from hyperspy_cvae.reconstruction import (
+    CVAE,
+    PCA,
+    EnergyAxis,
+    Mean,
+    Reconstructor,
+    TileMedian,
+    turned,
+)
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import Recorded
@@ -274,11 +283,15 @@ class Comparison:
         def made() -> tuple[NDArray[np.bool_], Threshold]:
             channels = self.channels_in(signal_range)
             _, expected, judged = self.compared(signal_range)
-            mask, threshold = find_anomalies(self.scores(signal_range, score), score)
-            mask, threshold = without_rare_bulk(
-                mask, threshold, self.cube, expected, channels, judged
+            scores = self.scores(signal_range, score)
+            mask, threshold = find_anomalies(scores, score)
+            if not mask.any():
+                return mask, threshold
+            p_values = bulk_p_values(scores, score)
+            other = channels_of(turned(self.reconstruct, self.cube), channels)
+            return without_rare_bulk(
+                mask, threshold, p_values, self.cube, expected, other, channels, judged
             )
-            return mask, threshold
 
         return self._once("automatic", signal_range, score, made)
 

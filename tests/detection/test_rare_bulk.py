@@ -1,5 +1,7 @@
 """Rare bulk is told from anomalies by the rest of its spectrum."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -57,8 +59,13 @@ def left(
     expected: NDArray[np.float32],
     channels: NDArray[np.bool_] = SECOND_LINE,
     judged: NDArray[np.bool_] = EVERYWHERE,
+    turned: NDArray[np.float32] | None = None,
+    p_value: float = 0.04,
+    threshold: Threshold = THRESHOLD,
 ) -> tuple[NDArray[np.bool_], Threshold]:
-    return without_rare_bulk(mask, THRESHOLD, measured, expected[..., channels], channels, judged)
+    both = (each[..., channels] for each in (expected, expected if turned is None else turned))
+    p_values = np.full(mask.shape, p_value)
+    return without_rare_bulk(mask, threshold, p_values, measured, *both, channels, judged)
 
 
 def test_bulk_out_of_place_is_left_out_and_told(
@@ -92,6 +99,32 @@ def test_anomalies_stay_and_the_threshold_with_them(
     mask, threshold = left(nowhere, measured, expected)
     assert not mask.any()
     assert threshold is THRESHOLD
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, -0.3])
+def test_what_is_expected_of_an_anomaly_does_not_depend_on_how_the_scan_lies(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], share: float
+) -> None:
+    """Turned, the network goes a part of the way to what was measured, or away from it."""
+    turned = expected.copy()
+    turned[FOREIGN] += np.float32(share) * (measured[FOREIGN] - expected[FOREIGN]).mean(0)
+    mask, threshold = left(FOREIGN, measured, expected, turned=turned)
+    settled = abs(share) < 0.1
+    assert mask.any() == settled
+    assert threshold.unimodal != settled
+    assert ("when the scan is turned" in threshold.reason) != settled
+
+
+def test_what_is_sure_or_was_found_by_a_valley_stays_though_it_depends_on_that(
+    measured: NDArray[np.float32], expected: NDArray[np.float32]
+) -> None:
+    turned = expected + np.float32(0.5) * (measured - expected)
+    mask, _ = left(FOREIGN, measured, expected, turned=turned, p_value=1e-3)
+    np.testing.assert_array_equal(mask, FOREIGN)
+    valley = replace(THRESHOLD, method="otsu")
+    mask, threshold = left(FOREIGN, measured, expected, turned=turned, threshold=valley)
+    np.testing.assert_array_equal(mask, FOREIGN)
+    assert threshold is valley
 
 
 def test_a_foreign_phase_at_several_places_does_not_explain_itself() -> None:
