@@ -63,7 +63,7 @@ from hyperspy_cvae.reconstruction import (
     Mean,
     Reconstructor,
     TileMedian,
-    turned,
+    reconstructed_turned,
 )
 from hyperspy_cvae.training import TrainingConfig
 
@@ -215,35 +215,42 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     to_clean = fit_all_to_clean(replace(case, anomaly="none", fraction=0), seed, shape, training)
     entries = []
 
-    def judge(  # type: ignore[no-untyped-def]
-        method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None, other=None
-    ) -> None:
+    def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
         # What scores by itself has a scale of its own, as the residual score has.
         mask, threshold = find_anomalies(scores, "residual" if score == "own" else score)
         if score == "combined":  # the default, and all of what the default does
-            everywhere = np.ones(mask.shape, bool)
-            p_values = bulk_p_values(scores, score)
+            everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
+
+            def turned() -> np.ndarray:
+                model = fitted[fitted_to][method]
+                return reconstructed_turned(model.reconstruct, cube)[..., window]
+
             mask, _ = without_rare_bulk(
-                mask, threshold, p_values, cube, expected, other, window, everywhere
+                mask,
+                threshold,
+                p_values,
+                cube,
+                expected,
+                window,
+                everywhere,
+                turned if method == "3D-CVAE" else None,
             )
         names = {"case": str(case), "seed": seed, "method": method, "fitted to": fitted_to}
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
-    bulk = phantom.bulk.data[..., window]
-    spectra = {("noise-free bulk", "none"): (bulk, bulk)}
+    spectra = {("noise-free bulk", "none"): phantom.bulk.data}
     fitted = {"itself": to_clean}
     if truth.any():
         fitted = {"itself": fit_all(cube, training), "clean": to_clean}
     for name, methods in fitted.items():
         for method, reconstructor in methods.items():
             if (method, name) != ("tile median", "clean"):
-                reconstruct = reconstructor.reconstruct
-                both = reconstruct(cube), turned(reconstruct, cube)
-                spectra[method, name] = both[0][..., window], both[1][..., window]
-    for (method, fitted_to), (expected, other) in spectra.items():
+                spectra[method, name] = reconstructor.reconstruct(cube)
+    for (method, fitted_to), expected in spectra.items():
         for score in SCORES:
-            scores = score_spectra(cube[..., window], expected, score, DISPERSION)
-            judge(method, fitted_to, score, scores, expected, other)
+            compared = expected[..., window]
+            scores = score_spectra(cube[..., window], compared, score, DISPERSION)
+            judge(method, fitted_to, score, scores, compared)
     for method, scores in detectors(cube[..., window], seed):
         judge(method, "itself", "own", scores)
     return entries

@@ -43,7 +43,7 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
-from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, turned
+from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, reconstructed_turned
 
 SHIFTS = (0.9, 2.4, 3.9, 5.4, 6.9, 8.4, 9.9, 11.4)
 PUBLISHED = {
@@ -165,7 +165,6 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
             continue
         start = time.perf_counter()
         spectra = bound if model is None else model.reconstruct(cube)
-        other = bound if model is None else turned(model.reconstruct, cube)
         reconstructed = time.perf_counter() - start
         shift = (phantom.description["anomaly"] or {"shift": 0.0})["shift"]
         maps[f"{name}, fitted to {fitted_to}, {shift:g} eV, sum"] = spectra.sum(-1)
@@ -176,7 +175,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
                 "reconstruction": name,
                 "fitted to": fitted_to,
                 "score": score,
-                **merit(scores, score, truth, cube, spectra, other, window),
+                **merit(scores, score, truth, cube, spectra, model, window),
                 "seconds to fit": round(seconds, 1),
                 "seconds to judge": round(reconstructed + time.perf_counter() - start, 1),
             }
@@ -186,7 +185,7 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
 
 
 def merit(  # type: ignore[no-untyped-def]
-    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, other, window
+    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, model, window
 ) -> dict[str, float]:
     """Return the figures of merit of one map: by Otsu's threshold of PCC, as published."""
     if score == "pcc":
@@ -194,11 +193,20 @@ def merit(  # type: ignore[no-untyped-def]
         mask = anomalous(scores, threshold)
     else:
         mask, threshold = find_anomalies(scores, score)
-        everywhere = np.ones(mask.shape, bool)
-        both = expected[..., window], other[..., window]
-        p_values = bulk_p_values(scores, score)
+        everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
+
+        def turned() -> np.ndarray:
+            return reconstructed_turned(model.reconstruct, cube)[..., window]
+
         mask, threshold = without_rare_bulk(
-            mask, threshold, p_values, cube, *both, window, everywhere
+            mask,
+            threshold,
+            p_values,
+            cube,
+            expected[..., window],
+            window,
+            everywhere,
+            turned if isinstance(model, CVAE) else None,
         )
     found = {
         "flagged": int(mask.sum()),

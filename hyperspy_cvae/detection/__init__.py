@@ -10,7 +10,7 @@ from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._quality import ReconstructionQuality, reconstruction_quality
-from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
+from hyperspy_cvae.detection._rare_bulk import SURE, without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, ResidualScale, describe_regions, without_small
 from hyperspy_cvae.detection._scores import (
     QUANTITIES,
@@ -34,6 +34,7 @@ __all__ = [
     "BEHIND_ONSET",
     "EXPLAINED_AT_ONCE",
     "QUANTITIES",
+    "SURE",
     "BulkDeviations",
     "Edge",
     "Explanation",

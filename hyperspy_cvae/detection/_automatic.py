@@ -122,7 +122,7 @@ def find_anomalies(
         value = scale.score_at(bulk.depth(false_discovery_rate / minima.sum()))
         at = _formatted(value, lowest, float(np.median(scores[finite])))
         finding = f"The lowest score {at(lowest)} is as low as the bulk's own get {among}"
-        way_out = f"; a single place below {at(value)} would have been"
+        way_out = f"; a single place would have to go below {at(value)}"
         if (share := np.mean(depth[finite] > _FAR)) > 1 - _CONTAMINATED:
             way_out += (
                 f". But {share:.0%} of the pixels are below {at(scale.score_at(_FAR))}, as hardly "

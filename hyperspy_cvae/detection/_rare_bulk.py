@@ -1,11 +1,12 @@
-"""Rare bulk: what a reconstruction does not know, and the rest of the spectrum does."""
+"""Rare bulk: what a reconstruction hardly knows, or the rest of the spectrum does."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter1d, label
+from scipy.ndimage import binary_dilation, gaussian_filter1d, label, minimum
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, sums
 from hyperspy_cvae.crossband import DARKEST, CrossBand, Regression
@@ -23,11 +24,7 @@ _QUANTILE, _TIMES = 0.9, 1.3
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
 _UNSETTLED = 0.1  # of the residual
-_SURE = 0.0027  # three standard deviations
-_WHY = (
-    "the rest of the spectrum tells what is measured there, or what is expected changes when the "
-    "scan is turned"
-)
+SURE = 0.0027  # of p-values; anomalies between bulk that varies as much are followed in part
 
 
 def without_rare_bulk(
@@ -36,9 +33,9 @@ def without_rare_bulk(
     p_values: NDArray[np.floating],
     cube: Cube,
     expected: Cube,
-    turned: Cube,
     channels: NDArray[np.bool_],
     judged: NDArray[np.bool_],
+    turned: Callable[[], Cube] | None = None,
 ) -> tuple[NDArray[np.bool_], Threshold]:
     r"""Leave out of a mask the regions that are bulk too rare to be learnt.
 
@@ -48,9 +45,10 @@ def without_rare_bulk(
     A network puts bulk that it knows in the place of an anomaly, and does so however the scan lies.
     Rare bulk it knows a little, and what it makes of it is arbitrary in part. So a region is rare
     bulk if the mean of its reconstruction changes, when the scan is turned by half a turn, by more
-    than a tenth of the mean of its residual; both are norms over energy, in units of the noise. It
-    is not if it is lower than the bulk gets by three standard deviations, for an anomaly that is
-    hardly more than what the bulk varies by is followed in part, and does change.
+    than a tenth of the mean of its residual; both are norms over energy, in units of the noise.
+    Only regions whose p-value is above .0027 are asked: lower ones are anomalies that a network
+    follows in part, too. Nor are those that were found by Otsu's threshold, for then anomalies are
+    the tail that p-values are told from.
 
     And bulk's energies belong together: what it is like in one edge can be told from the others, by
     the pixels that are alike there. Of an anomaly it cannot.
@@ -80,17 +78,18 @@ def without_rare_bulk(
         The threshold they were found by.
     p_values
         How probable it is that the bulk gets as low anywhere in the scan, ``(rows, columns)``; see
-        :func:`bulk_p_values`.
+        :func:`hyperspy_cvae.detection.bulk_p_values`.
     cube
         Counts ``(rows, columns, energy)``, finite, in all energies there are.
     expected
         Their reconstruction in the energies that were compared.
-    turned
-        The same from the scan turned by half a turn, turned back.
     channels
         Which ones were compared, boolean ``(energy,)``.
     judged
         Pixels that were judged, ``(rows, columns)``.
+    turned
+        Makes the reconstruction of the scan turned by half a turn, turned back, in the same
+        energies; called if it is needed. None if no network makes it.
 
     Returns
     -------
@@ -108,38 +107,50 @@ def without_rare_bulk(
     smooth = kept(smoothed_blocks(coarse, _RADIUS))
     compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(fewer) > 0
-    residual, change = _deviations(cube, expected, turned, channels, width, judged, mask)
+    numbers = np.arange(1, count + 1)
+    unsure = numbers[minimum(p_values, labels, numbers) > SURE]
+    other = expected
+    if turned is not None and unsure.size and threshold.method == "auto":
+        other = turned()
+    residual, change = _deviations(cube, expected, other, channels, width, judged, mask)
     faintest = DARKEST * np.abs(sums(coarse, np.ones(fewer, bool))[judged]).mean()
     checks: dict[int, _Check] = {}
-    left = mask.copy()
-    for number in range(1, count + 1):
+    unsettled, explained = [], []
+    for number in numbers:
         region = labels == number
         missed, changed = (each[region[mask]].mean(0) for each in (residual, change))
-        unsettled = np.linalg.norm(changed) > _UNSETTLED * np.linalg.norm(missed)
-        if unsettled and threshold.method == "auto" and p_values[region].min() > _SURE:
-            left[region] = False
+        if number in unsure and np.linalg.norm(changed) > _UNSETTLED * np.linalg.norm(missed):
+            unsettled.append(number)
             continue
         band = int(np.argmax(bands @ np.square(missed)))
         if band not in checks:
             known = judged & (sums(coarse, ~bands[band]) > faintest)
             checks[band] = _Check(coarse, smooth, bands[band], compared, known, mask)
         if checks[band].explains(region):
-            left[region] = False
-    explained = mask & ~left
-    if not explained.any():
+            explained.append(number)
+    rare = np.isin(labels, unsettled + explained)
+    if not rare.any():
         return mask, threshold
-    regions = label(explained, np.ones((3, 3)))[1]
-    reason = (
-        f"{threshold.reason} {regions} more ({np.count_nonzero(explained)} pixels) "
-        f"{'goes' if regions == 1 else 'go'} as low, but {_WHY}: bulk that is rare, and not called "
-        "anomalous."
-    )
+    left, regions, pixels = mask & ~rare, len(unsettled + explained), np.count_nonzero(rare)
+    whys = [
+        f"{what} in {len(where)}"
+        for what, where in (
+            ("the rest of the spectrum tells what is measured", explained),
+            ("what is expected changes when the scan is turned", unsettled),
+        )
+        if where
+    ]
+    why = " and ".join(whys)
     if left.any():
+        reason = (
+            f"{threshold.reason} Of the regions found {regions} ({pixels} pixels) "
+            f"{'is' if regions == 1 else 'are'} left out as bulk that is rare: {why}."
+        )
         return left, replace(threshold, reason=reason)
     reason = (
         f"What goes below {threshold.value:.3g} is {regions} "
-        f"{'region' if regions == 1 else 'regions'} of rare bulk "
-        f"({np.count_nonzero(explained)} pixels), for {_WHY}; so nothing is called anomalous."
+        f"{'region' if regions == 1 else 'regions'} of rare bulk ({pixels} pixels): {why}; "
+        "so nothing is called anomalous."
     )
     return left, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
 
@@ -147,22 +158,22 @@ def without_rare_bulk(
 def _deviations(
     cube: Cube,
     expected: Cube,
-    turned: Cube,
+    other: Cube,
     channels: NDArray[np.bool_],
     width: int,
     judged: NDArray[np.bool_],
     mask: NDArray[np.bool_],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the residual and the change by turning in units of the noise.
+) -> NDArray[np.float32]:
+    """Return how far what was measured, and another reconstruction, are from what is expected.
 
-    Both ``(pixels of the mask, coarse channels)``, and 0 where none was compared.
+    In units of the noise, ``(2, pixels of the mask, coarse channels)``; 0 where none was compared.
     """
     coarse = np.flatnonzero(channels) // width
     whole = coarse < channels.size // width
     places, begins = np.unique(coarse[whole], return_index=True)
     deviations = np.zeros((2, np.count_nonzero(mask), channels.size // width), np.float32)
     if not places.size:
-        return deviations[0], deviations[1]
+        return deviations
     measured = channels_of(cube, channels)
 
     def summed(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -170,9 +181,9 @@ def _deviations(
 
     noise = fitted_noise(*map(summed, some_spectra(judged, measured, expected)))
     bulk = summed(spectra_at(expected, mask))
-    for deviation, other in zip(deviations, (measured, turned), strict=True):
-        deviation[:, places] = whitened(summed(spectra_at(other, mask)), bulk, noise)
-    return deviations[0], deviations[1]
+    for deviation, each in zip(deviations, (measured, other), strict=True):
+        deviation[:, places] = whitened(summed(spectra_at(each, mask)), bulk, noise)
+    return deviations
 
 
 class _Check:

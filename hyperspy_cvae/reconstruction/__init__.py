@@ -5,7 +5,8 @@ from hyperspy_cvae.reconstruction._config import PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.reconstruction._cvae import CVAE
 from hyperspy_cvae.reconstruction._energy import EnergyAxis
 from hyperspy_cvae.reconstruction._pca import PCA
-from hyperspy_cvae.reconstruction._protocol import Reconstructor, turned
+from hyperspy_cvae.reconstruction._protocol import Reconstructor
+from hyperspy_cvae.reconstruction._turned import reconstructed_turned
 
 __all__ = [
     "CVAE",
@@ -16,5 +17,5 @@ __all__ = [
     "Mean",
     "Reconstructor",
     "TileMedian",
-    "turned",
+    "reconstructed_turned",
 ]

@@ -14,6 +14,7 @@ from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import Cube, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
+    SURE,
     Limit,
     ReconstructionQuality,
     Score,
@@ -38,7 +39,7 @@ from hyperspy_cvae.reconstruction import (
     Mean,
     Reconstructor,
     TileMedian,
-    turned,
+    reconstructed_turned,
 )
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
@@ -79,6 +80,8 @@ class Comparison:
         The energy axis.
     reconstruct
         Makes such spectra of another cube.
+    by_network
+        Whether a network makes them, which hardly knows bulk that is rare.
     provenance
         What made them.
     notes
@@ -92,6 +95,7 @@ class Comparison:
     channels: NDArray[np.bool_]
     axis: EnergyAxis
     reconstruct: Callable[[Cube], Cube]
+    by_network: bool
     provenance: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
@@ -101,7 +105,8 @@ class Comparison:
         """Compare with what a trained 3D-CVAE makes of the counts."""
         reconstruct = partial(model.reconstruct, axis=recorded.axis)
         settings = {**model.describe(), "training": asdict(model.config.training)}
-        return cls._with(recorded, reconstruct, {"method": "3D-CVAE", "configuration": settings})
+        provenance = {"method": "3D-CVAE", "configuration": settings}
+        return cls._with(recorded, reconstruct, provenance, by_network=True)
 
     @classmethod
     def with_pca(cls, recorded: Recorded, n_components: int) -> "Comparison":
@@ -126,13 +131,20 @@ class Comparison:
 
     @classmethod
     def _with(
-        cls, recorded: Recorded, reconstruct: Callable[[Cube], Cube], provenance: dict[str, Any]
+        cls,
+        recorded: Recorded,
+        reconstruct: Callable[[Cube], Cube],
+        provenance: dict[str, Any],
+        by_network: bool = False,
     ) -> "Comparison":
         """Compare the channels that are reconstructed."""
         signal, cube, judged, _, channels, axis = recorded
         spectra = reconstruct(cube)
         known = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
-        return cls(signal, cube, spectra, judged, channels & known, axis, reconstruct, provenance)
+        compared = channels & known
+        return cls(
+            signal, cube, spectra, judged, compared, axis, reconstruct, by_network, provenance
+        )
 
     def of(self, cube: Cube) -> "Comparison":
         """Return the comparison of another cube of this scan."""
@@ -285,12 +297,20 @@ class Comparison:
             _, expected, judged = self.compared(signal_range)
             scores = self.scores(signal_range, score)
             mask, threshold = find_anomalies(scores, score)
-            if not mask.any():
-                return mask, threshold
             p_values = bulk_p_values(scores, score)
-            other = channels_of(turned(self.reconstruct, self.cube), channels)
+
+            def turned() -> Cube:
+                return channels_of(reconstructed_turned(self.reconstruct, self.cube), channels)
+
             return without_rare_bulk(
-                mask, threshold, p_values, self.cube, expected, other, channels, judged
+                mask,
+                threshold,
+                p_values,
+                self.cube,
+                expected,
+                channels,
+                judged,
+                turned if self.by_network else None,
             )
 
         return self._once("automatic", signal_range, score, made)
@@ -331,6 +351,8 @@ class Comparison:
         """Return a threshold that found nothing, with what it would have found in its reason."""
 
         def made() -> tuple[int, float]:
+            # What is found is surely left only if it is sure.
+            _, sure = find_anomalies(self.scores(signal_range, score), score, SURE)
             return smallest_shift(
                 self.cube,
                 self.reconstruct,
@@ -338,7 +360,7 @@ class Comparison:
                 score,
                 self.axis.dispersion_ev,
                 self.compared(signal_range)[2],
-                threshold.value,
+                sure.value,
             )
 
         width, shift = self._once("smallest shift", signal_range, score, made)

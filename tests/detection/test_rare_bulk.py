@@ -1,6 +1,7 @@
-"""Rare bulk is told from anomalies by the rest of its spectrum."""
+"""Rare bulk is told from anomalies by the rest of its spectrum, and by how well it is known."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,12 +61,18 @@ def left(
     channels: NDArray[np.bool_] = SECOND_LINE,
     judged: NDArray[np.bool_] = EVERYWHERE,
     turned: NDArray[np.float32] | None = None,
-    p_value: float = 0.04,
-    threshold: Threshold = THRESHOLD,
+    p_values: NDArray[np.floating] | float = 0.04,
 ) -> tuple[NDArray[np.bool_], Threshold]:
-    both = (each[..., channels] for each in (expected, expected if turned is None else turned))
-    p_values = np.full(mask.shape, p_value)
-    return without_rare_bulk(mask, threshold, p_values, measured, *both, channels, judged)
+    return without_rare_bulk(
+        mask,
+        THRESHOLD,
+        np.broadcast_to(p_values, mask.shape),
+        measured,
+        expected[..., channels],
+        channels,
+        judged,
+        None if turned is None else lambda: turned[..., channels],
+    )
 
 
 def test_bulk_out_of_place_is_left_out_and_told(
@@ -75,7 +82,8 @@ def test_bulk_out_of_place_is_left_out_and_told(
     np.testing.assert_array_equal(mask, FOREIGN)
     assert not threshold.unimodal
     assert threshold.reason.startswith(THRESHOLD.reason)
-    assert f"1 more ({RARE.sum()} pixels) goes as low" in threshold.reason
+    assert f"1 ({RARE.sum()} pixels) is left out as bulk that is rare" in threshold.reason
+    assert "the rest of the spectrum tells what is measured in 1." in threshold.reason
     assert threshold.value == THRESHOLD.value
 
 
@@ -101,30 +109,56 @@ def test_anomalies_stay_and_the_threshold_with_them(
     assert threshold is THRESHOLD
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, -0.3])
-def test_what_is_expected_of_an_anomaly_does_not_depend_on_how_the_scan_lies(
-    measured: NDArray[np.float32], expected: NDArray[np.float32], share: float
+def part_of_the_way(
+    share: float, region: NDArray[np.bool_], measured: NDArray[np.float32], expected: Any
+) -> NDArray[np.float32]:
+    """What a network returns that goes so far to what was measured if the scan is turned."""
+    turned: NDArray[np.float32] = expected.copy()
+    turned[region] += np.float32(share) * (measured[region] - expected[region]).mean(0)
+    return turned
+
+
+@pytest.mark.parametrize(
+    ("share", "stays"), [(0.08, True), (-0.08, True), (0.12, False), (-0.12, False)]
+)
+def test_a_region_is_rare_bulk_if_it_changes_as_the_scan_is_turned(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], share: float, stays: bool
 ) -> None:
-    """Turned, the network goes a part of the way to what was measured, or away from it."""
-    turned = expected.copy()
-    turned[FOREIGN] += np.float32(share) * (measured[FOREIGN] - expected[FOREIGN]).mean(0)
+    turned = part_of_the_way(share, FOREIGN, measured, expected)
     mask, threshold = left(FOREIGN, measured, expected, turned=turned)
-    settled = abs(share) < 0.1
-    assert mask.any() == settled
-    assert threshold.unimodal != settled
-    assert ("when the scan is turned" in threshold.reason) != settled
+    np.testing.assert_array_equal(mask, FOREIGN if stays else False)
+    assert threshold.unimodal != stays
+    changes = "what is expected changes when the scan is turned in 1"
+    assert (changes in threshold.reason) != stays
 
 
-def test_what_is_sure_or_was_found_by_a_valley_stays_though_it_depends_on_that(
+def test_of_two_regions_that_change_the_surer_one_stays(
     measured: NDArray[np.float32], expected: NDArray[np.float32]
 ) -> None:
-    turned = expected + np.float32(0.5) * (measured - expected)
-    mask, _ = left(FOREIGN, measured, expected, turned=turned, p_value=1e-3)
+    other = disc(12, 12, 5)
+    measured[other] = measured[FOREIGN].mean(0)
+    both = FOREIGN | other
+    turned = part_of_the_way(0.5, both, measured, expected)
+    p_values = np.full(both.shape, 0.5)
+    p_values[40, 20], p_values[12, 12] = 0.002, 0.003
+    mask, threshold = left(both, measured, expected, turned=turned, p_values=p_values)
     np.testing.assert_array_equal(mask, FOREIGN)
-    valley = replace(THRESHOLD, method="otsu")
-    mask, threshold = left(FOREIGN, measured, expected, turned=turned, threshold=valley)
+    assert f"1 ({other.sum()} pixels) is left out as bulk that is rare" in threshold.reason
+
+
+@pytest.mark.parametrize(("method", "p_value"), [("auto", 1e-3), ("otsu", 0.5)])
+def test_what_is_sure_or_found_by_a_valley_is_not_asked(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], method: str, p_value: float
+) -> None:
+    def never() -> NDArray[np.float32]:
+        raise AssertionError
+
+    threshold = replace(THRESHOLD, method=method)
+    second = expected[..., SECOND_LINE], SECOND_LINE, EVERYWHERE
+    p_values = np.full(FOREIGN.shape, p_value)
+    mask, same = without_rare_bulk(FOREIGN, threshold, p_values, measured, *second, never)
     np.testing.assert_array_equal(mask, FOREIGN)
-    assert threshold is valley
+    assert same is threshold
 
 
 def test_a_foreign_phase_at_several_places_does_not_explain_itself() -> None:

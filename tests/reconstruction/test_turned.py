@@ -2,10 +2,11 @@
 
 import dask.array as da
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from hyperspy_cvae.phantoms import bifeo3
-from hyperspy_cvae.reconstruction import CVAE, CVAEConfig, Mean, turned
+from hyperspy_cvae.reconstruction import CVAE, CVAEConfig, Mean, reconstructed_turned
 from hyperspy_cvae.training import TrainingConfig
 
 
@@ -17,20 +18,27 @@ def test_every_spectrum_comes_back_to_its_place() -> None:
     def with_corner(scan: NDArray[np.float32]) -> NDArray[np.float32]:
         return scan + corner
 
-    np.testing.assert_array_equal(turned(with_corner, cube), cube + corner[::-1, ::-1])
+    np.testing.assert_array_equal(
+        reconstructed_turned(with_corner, cube), cube + corner[::-1, ::-1]
+    )
 
 
 def test_what_treats_each_pixel_by_itself_does_not_change() -> None:
     cube = bifeo3((9, 8), channels=64, offset=690, seed=3).signal.data
     mean = Mean().fit(cube)
-    np.testing.assert_allclose(turned(mean.reconstruct, cube), mean.reconstruct(cube), rtol=1e-6)
+    np.testing.assert_allclose(
+        reconstructed_turned(mean.reconstruct, cube), mean.reconstruct(cube), rtol=1e-6
+    )
 
 
-def test_a_network_in_memory_and_block_by_block() -> None:
-    cube = bifeo3((20, 18), channels=64, offset=690, seed=3).signal.data
+def test_a_network_in_memory_and_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 40_000)
+    monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 1)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 200_000)
+    cube = bifeo3((61, 50), channels=64, offset=690, seed=3).signal.data
     model = CVAE(CVAEConfig(training=TrainingConfig(epochs=2)), "cpu").fit(cube)
-    once = turned(model.reconstruct, cube)
-    lazy = turned(model.reconstruct, da.from_array(cube, chunks=(13, 7, 30)))
+    once = reconstructed_turned(model.reconstruct, cube)
+    lazy = reconstructed_turned(model.reconstruct, da.from_array(cube, chunks=(13, 7, 30)))
     assert isinstance(lazy, da.Array)
     np.testing.assert_allclose(lazy.compute(), once, rtol=1e-3, atol=1e-3)
     assert not np.allclose(once, model.reconstruct(cube), rtol=1e-3)
