@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 import torch
 from hyperspy.signals import Signal1D
+from paper_table import found_by_default
 from pyod.models.auto_encoder import AutoEncoder
 from pyod.models.iforest import IForest
 from scipy.ndimage import label
@@ -40,11 +41,9 @@ from spectral import rx
 from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
     anomalous,
-    bulk_p_values,
     find_anomalies,
     otsu_threshold,
     score_spectra,
-    without_rare_bulk,
 )
 from hyperspy_cvae.phantoms import (
     UNIFORM,
@@ -63,7 +62,6 @@ from hyperspy_cvae.reconstruction import (
     Mean,
     Reconstructor,
     TileMedian,
-    reconstructed_turned,
 )
 from hyperspy_cvae.training import TrainingConfig
 
@@ -216,25 +214,11 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     entries = []
 
     def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
-        # What scores by itself has a scale of its own, as the residual score has.
-        mask, threshold = find_anomalies(scores, "residual" if score == "own" else score)
         if score == "combined":  # the default, and all of what the default does
-            everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
-
-            def turned() -> np.ndarray:
-                model = fitted[fitted_to][method]
-                return reconstructed_turned(model.reconstruct, cube)[..., window]
-
-            mask, _ = without_rare_bulk(
-                mask,
-                threshold,
-                p_values,
-                cube,
-                expected,
-                window,
-                everywhere,
-                turned if method == "3D-CVAE" else None,
-            )
+            model = fitted.get(fitted_to, {}).get(method)
+            mask, _ = found_by_default(scores, score, cube, expected, model, window)
+        else:  # What scores by itself has a scale of its own, as the residual score has.
+            mask, _ = find_anomalies(scores, "residual" if score == "own" else score)
         names = {"case": str(case), "seed": seed, "method": method, "fitted to": fitted_to}
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 

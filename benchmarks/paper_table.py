@@ -184,6 +184,18 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
     return entries
 
 
+def found_by_default(scores, score, cube, expected, model, window):  # type: ignore[no-untyped-def]
+    """Return the mask by the automatic threshold, without rare bulk, and that threshold."""
+    mask, threshold = find_anomalies(scores, score)
+    everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
+
+    def turned() -> np.ndarray:
+        return reconstructed_turned(model.reconstruct, cube)[..., window]
+
+    asked = turned if isinstance(model, CVAE) else None
+    return without_rare_bulk(mask, threshold, p_values, cube, expected, window, everywhere, asked)
+
+
 def merit(  # type: ignore[no-untyped-def]
     scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, model, window
 ) -> dict[str, float]:
@@ -192,21 +204,8 @@ def merit(  # type: ignore[no-untyped-def]
         threshold = otsu_threshold(scores)
         mask = anomalous(scores, threshold)
     else:
-        mask, threshold = find_anomalies(scores, score)
-        everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
-
-        def turned() -> np.ndarray:
-            return reconstructed_turned(model.reconstruct, cube)[..., window]
-
-        mask, threshold = without_rare_bulk(
-            mask,
-            threshold,
-            p_values,
-            cube,
-            expected[..., window],
-            window,
-            everywhere,
-            turned if isinstance(model, CVAE) else None,
+        mask, threshold = found_by_default(
+            scores, score, cube, expected[..., window], model, window
         )
     found = {
         "flagged": int(mask.sum()),
