@@ -1,21 +1,17 @@
 """Anomalies whose number nobody has to know: significant minima of a score, and their regions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label, maximum_filter, minimum_filter
-from scipy.stats import f as f_distribution
-from scipy.stats import false_discovery_control, median_abs_deviation, norm
+from scipy.stats import false_discovery_control, norm
 
+from hyperspy_cvae.detection._depth import DepthScale, Tail, formatted
 from hyperspy_cvae.detection._scores import Score, check_score
 from hyperspy_cvae.detection._threshold import Threshold, anomalous, otsu_threshold
 
 # The bulk's tail is known from minima between these quantiles: above, they hardly tell of it, and
 # of more than a twentieth the anomalies themselves may be part.
-_TAIL, _CONTAMINATED = 0.80, 0.95
-_FEWEST_MINIMA = 10
+_TAIL = 0.80, 0.95
 _FAR = 5.0  # deviations
 _REACH = 3  # pixels over which smoothing carries an anomaly
 # Where the residual at the edge is half of that inside, the cube root of its square is 0.63 of it,
@@ -98,14 +94,14 @@ def find_anomalies(
     finite = np.isfinite(scores)
     if not finite.any():
         return nowhere, _nothing(np.nan, np.nan, "No score is finite", "no pixel judged")
-    scale = _DepthScale.of(scores[finite], score)
+    scale = DepthScale.of(scores[finite], score)
     if scale.deviation == 0:
         value = float(np.median(scores[finite]))
         finding = f"Most scores are equal, {value:.3g}"
         return nowhere, _nothing(np.nan, np.nan, finding, "pixels are equal")
     depth = scale.depth(scores)
     minima = _minima(depth)
-    bulk = _Bulk.of(depth[minima])
+    bulk = Tail.of(depth[minima], _TAIL)
     if bulk is None:
         finding = f"{minima.sum()} minima are too few to tell what the bulk's are like"
         return nowhere, _nothing(np.nan, np.nan, finding, "too few pixels")
@@ -119,20 +115,20 @@ def find_anomalies(
         otsu = otsu_threshold(scores, alpha=false_discovery_rate / 2)
         if not otsu.unimodal:
             return anomalous(scores, otsu), otsu
-        value = scale.score_at(bulk.depth(false_discovery_rate / minima.sum()))
-        at = _formatted(value, lowest, float(np.median(scores[finite])))
+        value = scale.score_at(bulk.value_at(false_discovery_rate / minima.sum()))
+        at = formatted(value, lowest, float(np.median(scores[finite])))
         finding = f"The lowest score {at(lowest)} is as low as the bulk's own get {among}"
         way_out = f"; a single place would have to go below {at(value)}"
-        if (share := np.mean(depth[finite] > _FAR)) > 1 - _CONTAMINATED:
+        if (share := np.mean(depth[finite] > _FAR)) > 1 - _TAIL[1]:
             way_out += (
                 f". But {share:.0%} of the pixels are below {at(scale.score_at(_FAR))}, as hardly "
                 "any would be of one bulk, and too many for exceptions: look at the map, and set a "
                 "threshold there if they are what you look for"
             )
         return nowhere, _nothing(value, deepest, finding, f"lowest {at(lowest)}", way_out)
-    value = scale.score_at(bulk.depth(false_discovery_rate * significant.sum() / minima.sum()))
-    at = _formatted(value, lowest, float(np.median(scores[finite])))
-    mask = _followed(depth, significant, bulk.depth(1 - _CONTAMINATED))
+    value = scale.score_at(bulk.value_at(false_discovery_rate * significant.sum() / minima.sum()))
+    at = formatted(value, lowest, float(np.median(scores[finite])))
+    mask = _followed(depth, significant, bulk.value_at(1 - _TAIL[1]))
     regions = label(mask, np.ones((3, 3)))[1]
     reason = (
         f"Scores reach {at(lowest)} where the bulk's own do not {among}; regions that go below "
@@ -159,10 +155,10 @@ def bulk_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.floa
     scores = np.asarray(scores, dtype=np.float64)
     p_values = np.full(scores.shape, np.nan)
     finite = np.isfinite(scores)
-    if finite.any() and (scale := _DepthScale.of(scores[finite], score)).deviation:
+    if finite.any() and (scale := DepthScale.of(scores[finite], score)).deviation:
         depth = scale.depth(scores)
         minima = _minima(depth)
-        if bulk := _Bulk.of(depth[minima]):
+        if bulk := Tail.of(depth[minima], _TAIL):
             p_values[finite] = np.minimum(minima.sum() * bulk.p_values(depth[finite]), 1)
     return p_values
 
@@ -198,73 +194,9 @@ def bulk_histogram(
     """
     finite = np.asarray(scores, dtype=np.float64)
     finite = finite[np.isfinite(finite)]
-    if not finite.size or not (scale := _DepthScale.of(finite, score)).deviation:
+    if not finite.size or not (scale := DepthScale.of(finite, score)).deviation:
         return np.zeros(len(edges) - 1)
     return finite.size * np.diff(norm.sf(scale.depth(edges)))
-
-
-@dataclass(frozen=True)
-class _DepthScale:
-    """How scores become depths: nearly normal numbers for the bulk, larger for more anomalous."""
-
-    score: Score
-    median: float
-    deviation: float
-
-    @classmethod
-    def of(cls, scores: NDArray[np.float64], score: Score) -> "_DepthScale":
-        root = cls(score, 0.0, 1.0).depth(scores)
-        deviation = float(median_abs_deviation(root, scale="normal"))
-        # Histograms and ranks need more than rounding to tell scores apart.
-        if deviation <= 16 * np.spacing(np.abs(root).max()):
-            deviation = 0.0
-        return cls(score, float(np.median(root)), deviation)
-
-    def depth(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the depth of scores; nothing is less deep than those that are not finite."""
-        if self.score == "combined":  # of cube roots already
-            root = -scores
-        else:
-            root = np.cbrt(-scores if self.score == "residual" else 1 - scores)
-        return np.where(np.isfinite(scores), (root - self.median) / self.deviation, -np.inf)
-
-    def score_at(self, depth: float) -> float:
-        """Return the score of a depth."""
-        root = self.median + self.deviation * depth
-        if self.score == "combined":
-            return -root
-        return -(root**3) if self.score == "residual" else 1 - root**3
-
-
-@dataclass(frozen=True)
-class _Bulk:
-    """The tail of the depths of the bulk's minima."""
-
-    begin: float
-    scale: float
-    known: int
-
-    @classmethod
-    def of(cls, depths: NDArray[np.float64]) -> "_Bulk | None":
-        """Fit it to the depths of all minima of a map; None if they are too few or equal."""
-        begin, end = np.quantile(depths, (_TAIL, _CONTAMINATED))
-        within = depths[(depths > begin) & (depths <= end)]
-        if depths.size < _FEWEST_MINIMA or not within.size:
-            return None
-        censored = np.count_nonzero(depths > end)
-        scale = ((within - begin).sum() + censored * (end - begin)) / within.size
-        return cls(float(begin), float(scale), within.size)
-
-    def p_values(self, depths: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how probable it is that a minimum of the bulk is so deep."""
-        beyond = np.maximum(depths - self.begin, 0) / self.scale
-        tail = (1 - _TAIL) * f_distribution.sf(beyond, 2, 2 * self.known)
-        return np.where(depths > self.begin, tail, 1.0)
-
-    def depth(self, p_value: float) -> float:
-        """Return how deep a minimum of the bulk is with that probability, at most 0.2."""
-        share = min(1.0, p_value / (1 - _TAIL))
-        return self.begin + self.scale * float(f_distribution.isf(share, 2, 2 * self.known))
 
 
 def _minima(depth: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -283,12 +215,6 @@ def _followed(
     deep &= depth >= np.maximum(_LEAST_EDGE * deepest, _EDGE * (deepest + _MEDIAN) - _MEDIAN)
     regions, _ = label(deep, np.ones((3, 3)))
     return deep & np.isin(regions, regions[significant & deep])
-
-
-def _formatted(*values: float) -> Callable[[float], str]:
-    """Return how to write scores, with as many decimals as tell these apart."""
-    decimals = max(0, 2 - int(np.floor(np.log10(max(np.ptp(values), 1e-12)))))
-    return lambda score: f"{score:.{decimals}f}"
 
 
 def _nothing(
