@@ -35,11 +35,9 @@ from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
     Score,
     anomalous,
-    bulk_p_values,
-    find_anomalies,
+    find_anomalous_regions,
     otsu_threshold,
     score_spectra,
-    without_rare_bulk,
 )
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
@@ -186,14 +184,12 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
 
 def found_by_default(scores, score, cube, expected, model, window):  # type: ignore[no-untyped-def]
     """Return the mask by the automatic threshold, without rare bulk, and that threshold."""
-    mask, threshold = find_anomalies(scores, score)
-    everywhere, p_values = np.ones(mask.shape, bool), bulk_p_values(scores, score)
 
     def turned() -> np.ndarray:
         return reconstructed_turned(model.reconstruct, cube)[..., window]
 
-    asked = turned if isinstance(model, CVAE) else None
-    return without_rare_bulk(mask, threshold, p_values, cube, expected, window, everywhere, asked)
+    everywhere, asked = np.ones(scores.shape, bool), turned if isinstance(model, CVAE) else None
+    return find_anomalous_regions(scores, score, cube, expected, window, everywhere, asked)
 
 
 def merit(  # type: ignore[no-untyped-def]

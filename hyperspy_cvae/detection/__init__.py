@@ -4,7 +4,9 @@ from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, fi
 from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._edges import BEFORE_ONSET, BEHIND_ONSET, Edge, edges_at
 from hyperspy_cvae.detection._explain import explain_difference
+from hyperspy_cvae.detection._extent import extent_p_values, large_regions
 from hyperspy_cvae.detection._findings import EXPLAINED_AT_ONCE, Explanation, Explanations, Finding
+from hyperspy_cvae.detection._found import find_anomalous_regions
 from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
@@ -59,8 +61,11 @@ __all__ = [
     "energy_width",
     "estimate_noise",
     "explain_difference",
+    "extent_p_values",
     "find_anomalies",
+    "find_anomalous_regions",
     "fixed_threshold",
+    "large_regions",
     "otsu_threshold",
     "pearson_correlation",
     "reconstruction_quality",

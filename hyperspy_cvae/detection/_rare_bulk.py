@@ -10,6 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter1d, label, minimum
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, sums
 from hyperspy_cvae.crossband import DARKEST, CrossBand, Regression
+from hyperspy_cvae.detection._extent import NO_LOWER
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, binned_blocks, channels_of, energy_bands, fine_width
@@ -23,8 +24,9 @@ _LARGEST_PATCH = 6.0  # pixels
 _QUANTILE, _TIMES = 0.9, 1.3
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
-_UNSETTLED = 0.1  # of the residual
-SURE = 0.0027  # of p-values; anomalies between bulk that varies as much are followed in part
+# A p-value. Surer anomalies, between bulk that varies as much, are followed in part and so change.
+SURE = 0.0027
+_MOST_CHANGE, _MOST_CHANGE_IF_NO_LOWER = 0.1, 0.05  # of the residual
 
 
 def without_rare_bulk(
@@ -45,10 +47,11 @@ def without_rare_bulk(
     A network puts bulk that it knows in the place of an anomaly, and does so however the scan lies.
     Rare bulk it knows a little, and what it makes of it is arbitrary in part. So a region is rare
     bulk if the mean of its reconstruction changes, when the scan is turned by half a turn, by more
-    than a tenth of the mean of its residual; both are norms over energy, in units of the noise.
-    Only regions whose p-value is above .0027 are asked: lower ones are anomalies that a network
-    follows in part, too. Nor are those that were found by Otsu's threshold, for then anomalies are
-    the tail that p-values are told from.
+    than a tenth of the mean of its residual, or a twentieth if its p-value is above .05, so that it
+    is hardly lower than bulk gets; both are norms over energy, in units of the noise. Regions whose
+    p-value is .0027 or less are not asked: among them are anomalies that a network follows in part,
+    too. Nor are those that were found by Otsu's threshold, for then anomalies are the tail that
+    p-values are told from.
 
     And bulk's energies belong together: what it is like in one edge can be told from the others, by
     the pixels that are alike there. Of an anomaly it cannot.
@@ -108,7 +111,8 @@ def without_rare_bulk(
     compared = binned(channels.astype(np.float32), width) > width / 2
     bands = energy_bands(fewer) > 0
     numbers = np.arange(1, count + 1)
-    unsure = numbers[minimum(p_values, labels, numbers) > SURE]
+    lowest = minimum(p_values, labels, numbers)
+    unsure = numbers[lowest > SURE]
     other = expected
     if turned is not None and unsure.size and threshold.method == "auto":
         other = turned()
@@ -116,10 +120,11 @@ def without_rare_bulk(
     faintest = DARKEST * np.abs(sums(coarse, np.ones(fewer, bool))[judged]).mean()
     checks: dict[int, _Check] = {}
     unsettled, explained = [], []
-    for number in numbers:
+    for number, p_value in zip(numbers, lowest, strict=True):
         region = labels == number
         missed, changed = (each[region[mask]].mean(0) for each in (residual, change))
-        if number in unsure and np.linalg.norm(changed) > _UNSETTLED * np.linalg.norm(missed):
+        most = _MOST_CHANGE if p_value <= NO_LOWER else _MOST_CHANGE_IF_NO_LOWER
+        if p_value > SURE and np.linalg.norm(changed) > most * np.linalg.norm(missed):
             unsettled.append(number)
             continue
         band = int(np.argmax(bands @ np.square(missed)))
@@ -148,9 +153,8 @@ def without_rare_bulk(
         )
         return left, replace(threshold, reason=reason)
     reason = (
-        f"What goes below {threshold.value:.3g} is {regions} "
-        f"{'region' if regions == 1 else 'regions'} of rare bulk ({pixels} pixels): {why}; "
-        "so nothing is called anomalous."
+        f"All that was found is {regions} {'region' if regions == 1 else 'regions'} of rare bulk "
+        f"({pixels} pixels): {why}; so nothing is called anomalous."
     )
     return left, replace(threshold, unimodal=True, reason=reason, label="no anomaly: rare bulk")
 

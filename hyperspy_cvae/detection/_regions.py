@@ -9,6 +9,7 @@ from scipy.signal import find_peaks
 
 from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
+from hyperspy_cvae.detection._extent import NO_LOWER, extent_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
 from hyperspy_cvae.detection._patches import (
@@ -38,8 +39,9 @@ class Region:
     score
         Its lowest score.
     p_value
-        Probability that the bulk gets as low anywhere in such a scan. All pixels of the scan are
-        allowed for. NaN where that cannot be told, as where more than 5 % of them are anomalous.
+        Probability that the bulk gets as low anywhere in such a scan, or if that is above .05, that
+        it is low over as large a region. All pixels of the scan are allowed for. NaN where that
+        cannot be told, as where more than 5 % of them are anomalous.
     channels
         Up to three channels where the mean spectrum differs most from the reconstructed, the most
         significant first; none if it does nowhere by 4 standard errors.
@@ -216,6 +218,7 @@ def describe_regions(
         return []
     scale = ResidualScale.of(measured, expected, dispersion, judged, mask)
     p_values = bulk_p_values(scores, score)
+    by_extent = extent_p_values(scores, score)
     if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
         p_values[...] = np.nan
     sizes = np.bincount(labels.ravel())[1:]
@@ -236,11 +239,14 @@ def describe_regions(
         change = gaussian_filter1d(counts, scale.width) / np.maximum(
             gaussian_filter1d(bulk_counts, scale.width), _TINY
         )
+        p_value = float(p_values[pixels].min())
+        if p_value > NO_LOWER:
+            p_value = min(p_value, float(by_extent[pixels].min()))
         found.append(
             Region(
                 pixels=pixels,
                 score=float(scores[pixels].min()),
-                p_value=float(p_values[pixels].min()),
+                p_value=p_value,
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),

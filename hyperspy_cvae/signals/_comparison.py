@@ -21,14 +21,13 @@ from hyperspy_cvae.detection import (
     Threshold,
     anomalous,
     as_good,
-    bulk_p_values,
     describe_regions,
     energy_bin,
     find_anomalies,
+    find_anomalous_regions,
     otsu_threshold,
     reconstruction_quality,
     score_spectra,
-    without_rare_bulk,
     without_small,
 )
 from hyperspy_cvae.evaluation import smallest_shift
@@ -296,22 +295,13 @@ class Comparison:
             channels = self.channels_in(signal_range)
             _, expected, judged = self.compared(signal_range)
             scores = self.scores(signal_range, score)
-            mask, threshold = find_anomalies(scores, score)
-            p_values = bulk_p_values(scores, score)
 
             def turned() -> Cube:
                 return channels_of(reconstructed_turned(self.reconstruct, self.cube), channels)
 
-            return without_rare_bulk(
-                mask,
-                threshold,
-                p_values,
-                self.cube,
-                expected,
-                channels,
-                judged,
-                turned if self.by_network else None,
-            )
+            compared = self.cube, expected, channels, judged
+            asked = turned if self.by_network else None
+            return find_anomalous_regions(scores, score, *compared, asked)
 
         return self._once("automatic", signal_range, score, made)
 

@@ -146,6 +146,16 @@ def test_of_two_regions_that_change_the_surer_one_stays(
     assert f"1 ({other.sum()} pixels) is left out as bulk that is rare" in threshold.reason
 
 
+@pytest.mark.parametrize(("p_value", "stays"), [(0.04, True), (0.06, False)])
+def test_of_what_is_no_lower_than_bulk_gets_less_change_is_believed(
+    measured: NDArray[np.float32], expected: NDArray[np.float32], p_value: float, stays: bool
+) -> None:
+    for share, believed in ((0.03, True), (0.06, stays)):
+        turned = part_of_the_way(share, FOREIGN, measured, expected)
+        mask, _ = left(FOREIGN, measured, expected, turned=turned, p_values=p_value)
+        np.testing.assert_array_equal(mask, FOREIGN if believed else False)
+
+
 @pytest.mark.parametrize(("method", "p_value"), [("auto", 1e-3), ("otsu", 0.5)])
 def test_what_is_sure_or_found_by_a_valley_is_not_asked(
     measured: NDArray[np.float32], expected: NDArray[np.float32], method: str, p_value: float

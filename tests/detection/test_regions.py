@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from hyperspy_cvae.detection import bulk_p_values, describe_regions, score_spectra
+from hyperspy_cvae.detection import (
+    bulk_p_values,
+    describe_regions,
+    extent_p_values,
+    score_spectra,
+)
 
 ENERGY = np.arange(690, 740, 0.5)
 EVERYTHING = np.ones((50, 50), bool)
@@ -96,6 +101,20 @@ def test_lowest_score_first_and_diagonal_neighbours_together() -> None:
     assert second.pixels.sum() == 2
     assert not second.channels
     assert second.p_value > 0.5
+
+
+def test_a_region_that_is_no_lower_than_bulk_gets_is_told_by_its_size() -> None:
+    expected = np.full((192, 192, 20), 100, np.float32)
+    measured = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    scores = gaussian_filter(np.random.default_rng(0).normal(size=(192, 192)), 1.5)
+    scores[150:162, 40:52] -= 0.5
+    by_depth = bulk_p_values(scores, "combined")
+    mask = np.zeros((192, 192), bool)
+    mask[152:160, 42:50] = True
+    assert by_depth[mask].min() > 0.05
+    everywhere = np.ones((192, 192), bool)
+    (region,) = describe_regions(mask, scores, "combined", measured, expected, 0.5, everywhere)
+    assert region.p_value == extent_p_values(scores, "combined")[mask].min() < 0.01
 
 
 def test_no_region() -> None:

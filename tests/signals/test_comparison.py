@@ -1,5 +1,6 @@
 """Whether the scan is turned, to ask how well its bulk is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hyperspy_cvae import CVAE
+from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.phantoms import UNIFORM, PeakShift, Phantom, bifeo3
 
 FE_L = (690.0, 730.0)
@@ -47,6 +49,20 @@ def test_a_network_is_asked(
     assert ("when the scan is turned" in found.threshold.reason) != settled
 
 
+def test_regions_are_added_by_their_size_where_a_network_can_be_asked(
+    phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disc(_: NDArray[np.bool_], threshold: Threshold, *__: Any) -> Any:
+        return phantom.truth.data, replace(threshold, unimodal=False)
+
+    monkeypatch.setattr("hyperspy_cvae.detection._found.large_regions", disc)
+    monkeypatch.setattr(CVAE, "reconstruct", lambda *_, **__: phantom.bulk.data.copy())
+    signal = phantom.signal.deepcopy()
+    signal.train_cvae(epochs=1)
+    found = signal.detect_anomalies((700.0, 712.0))
+    assert found.mask.data[phantom.truth.data].all()
+
+
 def test_components_are_not(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
     """Turned, the scan would not fit the mask that they are fitted by."""
 
@@ -55,5 +71,6 @@ def test_components_are_not(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("hyperspy_cvae.detection._rare_bulk.SURE", 0.0)
     monkeypatch.setattr("hyperspy_cvae.signals._comparison.reconstructed_turned", never)
+    monkeypatch.setattr("hyperspy_cvae.detection._found.large_regions", never)
     found = phantom.signal.detect_anomalies(FE_L, method="pca", n_components=1)
     assert found.mask.data[phantom.truth.data].any()
