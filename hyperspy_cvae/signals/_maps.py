@@ -59,8 +59,8 @@ class AnomalyMaps:
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
         in the scan, or if that is above .05, as large, and the ``energy`` where its mean
         spectrum differs most from the reconstructed, with the relative ``change`` of the counts
-        there, and all ``energies`` that stand out, at most three. Lengths and energies are in the units of the axes, which
-        ``regions.attrs["units"]`` tells.
+        there, and all ``energies`` that stand out, at most three. Lengths and energies are in
+        the units of the axes, which ``regions.attrs["units"]`` tells.
 
         The ``explanation`` of the first 20, in words, is from fits of structure: see
         :meth:`explain`. Its energies are those of maxima of the bulk, not those where counts differ
