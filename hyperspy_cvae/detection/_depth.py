@@ -10,6 +10,7 @@ from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.detection._scores import Score
 
+NO_LOWER = 0.05  # p-value from which on a place is hardly lower than the bulk gets
 _FEWEST_VALUES = 10
 
 

@@ -13,7 +13,6 @@ from hyperspy_cvae.detection._depth import DepthScale, Tail, formatted
 from hyperspy_cvae.detection._scores import Score
 from hyperspy_cvae.detection._threshold import Threshold
 
-NO_LOWER = 0.05  # p-value from which on a region is no lower than the bulk gets
 _DEEP = 2.0  # deviations
 _FEWEST = 2  # to be believed
 _TAIL = 0.70, 0.90  # quantiles; of some hundred regions several may be anomalies
@@ -57,7 +56,8 @@ def large_regions(
     believed
         Returns a mask without the regions that are rare bulk; see :func:`without_rare_bulk`.
     false_discovery_rate
-        Largest share of false ones among the significant regions that is to be expected.
+        Largest share of false ones among the significant regions, those found by depth included,
+        that is to be expected.
 
     Returns
     -------
@@ -95,24 +95,28 @@ def large_regions(
     large = np.isin(regions.labels, 1 + np.flatnonzero(significant))
     left = np.unique(regions.labels[large & believed(large)])
     at = formatted(regions.limit, float(np.nanmin(scores)), float(np.nanmedian(scores)))
-    p_value = float(p_values[significant].min())
     told = (
         f"{count} {'region' if count == 1 else 'regions'} below {at(regions.limit)} "
-        f"{'is' if count == 1 else 'are'} larger than the bulk's own get (p = {p_value:.2g} among "
-        f"{p_values.size})"
+        f"{'is' if count == 1 else 'are'} larger than the bulk's own get "
+        f"(p = {p_values[significant].min():.2g} among {p_values.size})"
     )
     if left.size < _FEWEST:
-        reason = f"{threshold.reason} {told}, but taken for rare bulk."
-        return nowhere, replace(threshold, reason=reason)
+        fate = "taken for rare bulk"
+        if left.size:
+            fate = f"one alone may be rare bulk{', as the others are' if count > 1 else ''}"
+        return nowhere, replace(threshold, reason=f"{threshold.reason} {told}, but {fate}.")
     mask = np.isin(regions.labels, left)
-    told += f"; {'they' if left.size == count else f'{left.size} of them'} are called anomalous."
+    told += "; they are called anomalous."
+    if left.size < count:
+        told = told.replace("they are", f"{left.size} are") + " The others are rare bulk."
     if not threshold.unimodal:
-        return mask, replace(threshold, reason=f"{threshold.reason} {told}")
-    reason = (
-        f"{told} Bulk that the reconstruction does not know may be among them. By their depth: "
-        f"{threshold.reason}"
-    )
-    words = f"large regions below {at(regions.limit)}"
+        words = f"{threshold.label}, and large regions"
+        return mask, replace(threshold, reason=f"{threshold.reason} {told}", label=words)
+    lower = f"No score is lower than the bulk's own get (p = {threshold.p_value:.2g})."
+    if by_depth.any():
+        lower = "What is lower than the bulk's own scores get is rare bulk."
+    reason = f"{lower} But {told} Bulk that the reconstruction does not know may be among them."
+    p_value, words = float(p_values[left - 1].min()), f"large regions below {at(regions.limit)}"
     return mask, Threshold(regions.limit, "auto", False, p_value, reason, words)
 
 

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter1d, label, minimum
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, sums
 from hyperspy_cvae.crossband import DARKEST, CrossBand, Regression
-from hyperspy_cvae.detection._extent import NO_LOWER
+from hyperspy_cvae.detection._depth import NO_LOWER
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.shards import binned, binned_blocks, channels_of, energy_bands, fine_width

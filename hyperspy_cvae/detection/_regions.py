@@ -9,7 +9,8 @@ from scipy.signal import find_peaks
 
 from hyperspy_cvae.blocks import Cube, spectra_at
 from hyperspy_cvae.detection._automatic import bulk_p_values
-from hyperspy_cvae.detection._extent import NO_LOWER, extent_p_values
+from hyperspy_cvae.detection._depth import NO_LOWER
+from hyperspy_cvae.detection._extent import extent_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
 from hyperspy_cvae.detection._patches import (
@@ -39,9 +40,9 @@ class Region:
     score
         Its lowest score.
     p_value
-        Probability that the bulk gets as low anywhere in such a scan, or if that is above .05, that
-        it is low over as large a region. All pixels of the scan are allowed for. NaN where that
-        cannot be told, as where more than 5 % of them are anomalous.
+        Probability that the bulk gets as low anywhere in such a scan, or if that is above .05, the
+        smaller of that and of its being low over as large a region. All pixels of the scan are
+        allowed for. NaN where that cannot be told, as where more than 5 % of them are anomalous.
     channels
         Up to three channels where the mean spectrum differs most from the reconstructed, the most
         significant first; none if it does nowhere by 4 standard errors.

@@ -221,12 +221,12 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
             :func:`hyperspy_cvae.detection.score_spectra`.
         threshold
             ``"auto"``: regions whose score goes lower than the bulk's own, at a false discovery
-            rate of 5 % by chance, or that are larger, at half of that; to which bulk adds that the
-            network does not know; see :func:`hyperspy_cvae.detection.find_anomalous_regions`. Of
-            these are left out what the rest of the spectrum tells, and what the network makes
-            something else of when the scan is turned; see
-            :func:`hyperspy_cvae.detection.without_rare_bulk`. If there are none, shifts of known
-            size are injected and the scan is judged again, to say which would have been found.
+            rate of 5 % by chance, to which bulk adds that the network does not know. Of these are
+            left out what the rest of the spectrum tells, and what the network makes something else
+            of when the scan is turned. With a network, also two or more regions that are larger
+            than the bulk's own. See :func:`hyperspy_cvae.detection.find_anomalous_regions`. If
+            there are none, shifts of known size are injected and the scan is judged again, to say
+            which would have been found.
             ``"otsu"``: Otsu's threshold of the score, refused where it lies in no valley of their
             histogram (a clean specimen). Or a limit of your own, in units of the score.
         navigation_mask

@@ -57,10 +57,10 @@ class AnomalyMaps:
     regions
         One line for each connected region, the lowest score first: ``pixels``, ``area``, its centre
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
-        in the scan, or if that is above .05, as large, and the ``energy`` where its mean
-        spectrum differs most from the reconstructed, with the relative ``change`` of the counts
-        there, and all ``energies`` that stand out, at most three. Lengths and energies are in
-        the units of the axes, which ``regions.attrs["units"]`` tells.
+        in the scan, or being as large if that is above .05 and less, and the ``energy`` where
+        its mean spectrum differs most from the reconstructed, with the relative ``change`` of the
+        counts there, and all ``energies`` that stand out, at most three. Lengths and energies are
+        in the units of the axes, which ``regions.attrs["units"]`` tells.
 
         The ``explanation`` of the first 20, in words, is from fits of structure: see
         :meth:`explain`. Its energies are those of maxima of the bulk, not those where counts differ
@@ -73,7 +73,7 @@ class AnomalyMaps:
     explanations
         What is other than in the bulk, by the number of the region; found out when it is asked for.
     threshold
-        The limit below which a score is anomalous, and why.
+        The limit on the score, how it was found, and why.
     signal_range
         Energies between which spectra were compared.
     units

@@ -1,5 +1,7 @@
 """Regions that are larger than the bulk's own, if no lower."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -57,13 +59,13 @@ def test_faint_anomalies_that_are_the_tail_are_found_by_their_size() -> None:
     assert np.mean(f1) > 0.8
 
 
-@pytest.mark.parametrize("shape", [(24, 24), (1, 300), (96, 96)])
+@pytest.mark.parametrize("shape", [(64, 64), (1, 3000), (192, 192)])
 def test_clean_scans_are_left_alone(shape: tuple[int, int]) -> None:
     """No more than 2.5 % of them, beside twice the standard error of a count."""
     alarms = 0
     for seed in range(200):
         scores = bulk(seed, shape)
-        alarms += np.nanmin(extent_p_values(scores, "combined"), initial=1) <= 0.025
+        alarms += extent_p_values(scores, "combined").min() <= 0.025
     assert alarms <= 5 + 2 * np.sqrt(5)
 
 
@@ -72,8 +74,11 @@ def test_what_is_said_of_them() -> None:
     scores[FIVE] -= 0.7
     mask, threshold = found(scores)
     count = label(mask, np.ones((3, 3)))[1]
-    assert threshold.reason.startswith(f"{count} regions below")
+    lower = "No score is lower than the bulk's own get (p = 0."
+    assert threshold.reason.startswith(lower)
+    assert f" But {count} regions below" in threshold.reason
     assert "; they are called anomalous. Bulk that" in threshold.reason
+    assert "nothing" not in threshold.reason
     assert threshold.method == "auto"
     assert 0 < threshold.p_value <= 0.025
     assert scores[mask].max() < threshold.value
@@ -102,12 +107,32 @@ def test_what_is_rare_bulk_is_not_added_nor_is_one_alone() -> None:
     mask, threshold = found(scores, rare)
     assert (mask & (one | other)).sum() > 0.7 * (one | other).sum()
     assert not (mask & rare).any()
-    assert "; 2 of them are called anomalous" in threshold.reason
-    mask, threshold = found(scores, rare | other)
-    assert not mask.any()
-    assert threshold.unimodal
-    assert "3 regions below" in threshold.reason
-    assert "but taken for rare bulk" in threshold.reason
+    assert "; 2 are called anomalous. The others are rare bulk." in threshold.reason
+    for left, fate in (
+        (one, "but one alone may be rare bulk, as the others are."),
+        (NOTHING, "but taken for rare bulk."),
+    ):
+        mask, threshold = found(scores, (one | other | rare) & ~left)
+        assert not mask.any()
+        assert threshold.unimodal
+        assert "3 regions below" in threshold.reason
+        assert threshold.reason.endswith(fate)
+    scores = bulk(0)
+    scores[one] -= 0.5
+    assert found(scores)[1].reason.endswith("but one alone may be rare bulk.")
+
+
+def test_of_what_is_lower_and_rare_bulk_something_is_said() -> None:
+    scores = bulk(0)
+    deep = squares(12, (20, 30))
+    scores[deep] -= 1.5
+    scores[squares(12, (150, 40), (100, 60))] -= 0.5
+    by_depth, threshold = find_anomalies(scores, "combined")
+    refused = replace(threshold, unimodal=True)
+    mask, told = large_regions(by_depth, refused, scores, "combined", lambda each: each)
+    assert mask.any()
+    assert not (mask & deep).any()
+    assert told.reason.startswith("What is lower than the bulk's own scores get is rare bulk.")
 
 
 def test_nothing_is_added_to_what_another_method_found() -> None:

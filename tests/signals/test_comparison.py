@@ -52,15 +52,19 @@ def test_a_network_is_asked(
 def test_regions_are_added_by_their_size_where_a_network_can_be_asked(
     phantom: Phantom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def disc(_: NDArray[np.bool_], threshold: Threshold, *__: Any) -> Any:
-        return phantom.truth.data, replace(threshold, unimodal=False)
+    large = np.zeros((32, 32), bool)
+    large[:3, :3] = True
+    assert not phantom.truth.data[large].any()
 
-    monkeypatch.setattr("hyperspy_cvae.detection._found.large_regions", disc)
+    def corner(_: NDArray[np.bool_], threshold: Threshold, *__: Any) -> Any:
+        return large, replace(threshold, unimodal=False)
+
+    monkeypatch.setattr("hyperspy_cvae.detection._found.large_regions", corner)
     monkeypatch.setattr(CVAE, "reconstruct", lambda *_, **__: phantom.bulk.data.copy())
     signal = phantom.signal.deepcopy()
     signal.train_cvae(epochs=1)
     found = signal.detect_anomalies((700.0, 712.0))
-    assert found.mask.data[phantom.truth.data].all()
+    assert found.mask.data[large].all()
 
 
 def test_components_are_not(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
