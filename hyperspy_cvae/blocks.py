@@ -288,7 +288,7 @@ class _Bar(Callback):
 
     def _start_state(self, graph: object, state: dict[str, Any]) -> None:
         self._passes += 1
-        self._bar.set_description(f"Detecting anomalies, pass {self._passes}", refresh=False)
+        self._bar.set_description(f"Pass {self._passes} over the spectrum image", refresh=False)
         self._bar.reset(len(state["ready"]) + len(state["waiting"]))
 
     def _posttask(self, *arguments: object) -> None:

@@ -127,7 +127,7 @@ def test_one_bar_shows_the_passes_over_what_is_on_disk(
         for _ in range(3):
             to_map(lambda block: block.sum(-1), chunked(cube))
     shown = capsys.readouterr().err
-    assert ("Detecting anomalies, pass 3" in shown) == wanted
+    assert ("Pass 3 over the spectrum image" in shown) == wanted
     assert bool(shown) == wanted
     with computing(lazy=False, show_progressbar=wanted):
         to_map(lambda block: block.sum(-1), cube)
