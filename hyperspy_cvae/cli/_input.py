@@ -26,10 +26,19 @@ def read_signals(path: Path, lazy: bool = False) -> list[Any]:
     ValueError
         If it cannot be read, whatever the reason.
     """
+    from rsciio import IO_PLUGINS
+
     import hyperspy_cvae
 
     if not path.exists():
         raise FileNotFoundError("There is no such file: check its name.")
+    known = {each.lower() for plugin in IO_PLUGINS for each in plugin["file_extensions"]}
+    if path.suffix.removeprefix(".").lower() not in known:
+        kind = path.suffix or "such"
+        raise ValueError(
+            f"The file cannot be read: HyperSpy reads no {kind} files. Give a spectrum image, as "
+            ".dm4 or .hspy."
+        )
     try:
         loaded = hyperspy_cvae.load(path, lazy=lazy, escape_square_brackets=True)
     except MemoryError:

@@ -382,6 +382,19 @@ def test_warnings_are_lines(
     assert capsys.readouterr().err == "Note: Dose is low.\n"
 
 
+@pytest.mark.parametrize("command", ["info", "detect"])
+@pytest.mark.parametrize(("name", "kind"), [("notes.md", ".md"), ("notes", "such")])
+def test_what_no_reader_knows_is_named(
+    command: str, name: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(name).write_text("Nothing to see.")
+    assert main([command, name]) == 1
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f"hyperspy-cvae: {name}: The file cannot be read")
+    assert f"HyperSpy reads no {kind} files" in first
+    assert ".dm4" in first
+
+
 def test_as_a_process(counts: np.ndarray) -> None:
     """What only a fresh process shows: the noise of imports, the exit status, the time."""
     path = write("SI.dm4", spectrum_image(counts))
