@@ -1,16 +1,11 @@
 """The 3D-CVAE as a reconstructor: configured, trained, saved and loaded."""
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import product
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import torch
-from dask import delayed
-from dask.utils import SerializableLock
 from numpy.typing import NDArray
 
 from hyperspy_cvae import modelfile
@@ -19,7 +14,6 @@ from hyperspy_cvae.blocks import AnyCube, Cube, blockwise, in_blocks, in_memory,
 from hyperspy_cvae.networks import (
     CVAENetwork,
     build_network,
-    checked_precision,
     network_config,
     network_name,
 )
@@ -27,7 +21,8 @@ from hyperspy_cvae.preprocessing import Preprocessing
 from hyperspy_cvae.reconstruction._config import CVAEConfig
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.reconstruction._second_look import second_look
-from hyperspy_cvae.shards import blend, reflected, shard_size, starts
+from hyperspy_cvae.reconstruction._shardwise import Shardwise
+from hyperspy_cvae.shards import shard_size, starts
 from hyperspy_cvae.training import (
     History,
     TrainingConfig,
@@ -36,9 +31,6 @@ from hyperspy_cvae.training import (
     train,
 )
 
-_BATCH = 8
-_TILE = 128 * 2**20  # bytes: of a small one most pixels lie in shards of its neighbours, too
-_ONE_AT_A_TIME = SerializableLock("hyperspy_cvae.reconstruction")  # a network uses all threads
 _STATE = "network."
 
 
@@ -183,12 +175,12 @@ class CVAE:
             return everything
 
         if isinstance(cube, np.ndarray):
-            spectra = self._blended(intensities, cube.shape[:2])
+            spectra = self._shardwise.blended(intensities, cube.shape[:2])
             if self.config.second_look:
                 mended, instead = second_look(intensities, spectra)
                 spectra[mended] = instead
             return counts(spectra)
-        first = kept(self._by_tiles(in_blocks(intensities)))
+        first = kept(self._shardwise.by_tiles(in_blocks(intensities)))
         if self.config.second_look:
             first = replaced(first, *second_look(intensities, first))
         return blockwise(counts, first, channels=channels.size)
@@ -225,7 +217,7 @@ class CVAE:
         for row in rows:
             shards_of_row = in_memory(intensities[row : row + shape[0]])
             corners = [(row, column) for column in columns]
-            for _, shards in self._batches(shards_of_row, scan, corners, (row, 0)):
+            for _, shards in self._shardwise.batches(shards_of_row, scan, corners, (row, 0)):
                 vectors.append(network.encode(shards)[0].cpu().numpy())
         return np.concatenate(vectors).reshape(len(rows), len(columns), -1)
 
@@ -328,89 +320,10 @@ class CVAE:
     def _margin(self, shape: tuple[int, int]) -> tuple[int, int]:
         return int(shape[0] * self.config.margin), int(shape[1] * self.config.margin)
 
-    def _batches(
-        self,
-        intensities: NDArray[np.float32],
-        scan: tuple[int, int],
-        corners: Sequence[tuple[int, int]],
-        origin: tuple[int, int] = (0, 0),
-    ) -> Iterator[tuple[Sequence[tuple[int, int]], torch.Tensor]]:
-        _, shape, _ = self._trained()
-        cube = torch.from_numpy(intensities)
-        with torch.no_grad():
-            for first in range(0, len(corners), _BATCH):
-                batch = corners[first : first + _BATCH]
-                pixels = [map(reflected, corner, shape, scan) for corner in batch]
-                shards = [
-                    cube[np.ix_(*(each - begin for each, begin in zip(some, origin, strict=True)))]
-                    for some in pixels
-                ]
-                yield batch, torch.stack(shards).to(self.device)
-
-    def _blended(
-        self,
-        intensities: NDArray[np.float32],
-        scan: tuple[int, int],
-        origin: tuple[int, int] = (0, 0),
-        tile: tuple[range, range] | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the reconstruction of a tile of a scan, of which a part is given.
-
-        ``origin`` is where the part begins, which holds the shards that hold a pixel of the tile.
-        """
+    @property
+    def _shardwise(self) -> Shardwise:
         network, shape, _ = self._trained()
-        tile = tile or (range(scan[0]), range(scan[1]))
-        step = [max(1, round(n * (1 - self.config.overlap))) for n in shape]
-        grid = map(starts, scan, shape, step, self._margin(shape))
-        corners = list(
-            product(
-                *(
-                    [first for first in each.tolist() if first + n > some[0] and first <= some[-1]]
-                    for each, n, some in zip(grid, shape, tile, strict=True)
-                )
-            )
-        )
-
-        def shards() -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-            for batch, shown in self._batches(intensities, scan, corners, origin):
-                spectra = torch.softmax(network(shown)[0], dim=-1)
-                for (row, column), shard in zip(batch, spectra.cpu().numpy(), strict=True):
-                    yield row - tile[0][0], column - tile[1][0], shard
-
-        def some() -> torch.Tensor:
-            return next(self._batches(intensities, scan, corners, origin))[1]
-
-        with _ONE_AT_A_TIME, checked_precision(network, some):
-            spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
-        rows, columns = (
-            slice(some[0] - begin, some[-1] + 1 - begin)
-            for some, begin in zip(tile, origin, strict=True)
-        )
-        # Some channels of a cube may lie apart in memory, and would be added up less exactly.
-        own = np.ascontiguousarray(intensities[rows, columns])
-        spectra *= own.sum(-1, keepdims=True)
-        return spectra
-
-    def _by_tiles(self, intensities: da.Array) -> da.Array:
-        _, shape, _ = self._trained()
-        scan, channels = intensities.shape[:2], intensities.shape[2]
-        side = max(*shape, int(np.sqrt(_TILE / (4 * channels))))
-        rows, columns = (
-            [range(first, min(first + side, n)) for first in range(0, n, side)] for n in scan
-        )
-
-        model = delayed(self, traverse=False)  # one for all tiles, and one copy in each worker
-
-        def reconstructed(*tile: range) -> da.Array:
-            near = [
-                slice(max(0, some[0] - n), some[-1] + n)
-                for some, n in zip(tile, shape, strict=True)
-            ]
-            origin = [each.start for each in near]
-            spectra = delayed(CVAE._blended)(model, intensities[tuple(near)], scan, origin, tile)
-            return da.from_delayed(spectra, (*map(len, tile), channels), np.float32)
-
-        return da.block([[[reconstructed(row, column)] for column in columns] for row in rows])
+        return Shardwise(network, shape, self._margin(shape), self.config.overlap, self.device)
 
     def _content(self) -> tuple[modelfile.Arrays, dict[str, Any]]:
         network, shape, channels = self._trained()

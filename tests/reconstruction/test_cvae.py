@@ -53,7 +53,7 @@ def test_any_number_of_channels(channels: int) -> None:
 def test_block_by_block_it_is_the_same(axis: EnergyAxis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 40_000)
     monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 1)
-    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 200_000)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._shardwise._TILE", 200_000)
     cube = bifeo3((61, 50), channels=64, offset=690, dispersion=0.5, seed=3).signal.data
     channels = np.arange(64) != 5
     model = CVAE(BRIEF, "cpu").fit(cube, channels=channels, axis=AXIS)

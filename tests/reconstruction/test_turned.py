@@ -34,7 +34,7 @@ def test_what_treats_each_pixel_by_itself_does_not_change() -> None:
 def test_a_network_in_memory_and_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 40_000)
     monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 1)
-    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 200_000)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._shardwise._TILE", 200_000)
     cube = bifeo3((61, 50), channels=64, offset=690, seed=3).signal.data
     model = CVAE(CVAEConfig(training=TrainingConfig(epochs=2)), "cpu").fit(cube)
     once = reconstructed_turned(model.reconstruct, cube)

@@ -324,7 +324,7 @@ def test_a_lazy_signal_is_judged_block_by_block(
 ) -> None:
     monkeypatch.setattr("hyperspy_cvae.blocks._BLOCK", 200_000)
     monkeypatch.setattr("hyperspy_cvae.blocks._IN_MEMORY", 1)
-    monkeypatch.setattr("hyperspy_cvae.reconstruction._cvae._TILE", 600_000)
+    monkeypatch.setattr("hyperspy_cvae.reconstruction._shardwise._TILE", 600_000)
     phantom = uniform((60, 50), discs)
     phantom.signal.data[3, 4, 10:20] = np.nan
     eager = phantom.signal
