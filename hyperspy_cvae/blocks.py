@@ -53,6 +53,20 @@ def in_blocks(cube: Cube) -> da.Array:
     return _views(cube, da.core.normalize_chunks((rows, -1, -1), cube.shape))
 
 
+def in_tiles(cube: Cube, side: int) -> da.Array:
+    """Return a cube in blocks that are made of whole tiles of so many rows and columns.
+
+    Examples
+    --------
+    >>> in_tiles(np.zeros((6, 5, 4), np.float32), 4).chunks[:2]
+    ((6,), (5,))
+    """
+    pixels = _BLOCK / (cube.dtype.itemsize * cube.shape[2])
+    extent = max(1, int(np.sqrt(pixels)) // side) * side
+    chunks = da.core.normalize_chunks((extent, extent, -1), cube.shape)
+    return _rechunked(cube, chunks) if isinstance(cube, da.Array) else _views(cube, chunks)
+
+
 def _views(cube: NDArray[Any], chunks: Any) -> da.Array:
     """Return blocks that are views of a cube in memory; ``dask.array.from_array`` would copy it."""
     name = f"cube-{uuid4().hex}"

@@ -28,6 +28,8 @@ class CVAEConfig:
         to 0.5: at its own border a shard fits less well.
     second_look
         Whether a reconstruction is mended where it does not fit within the noise.
+    correction
+        Whether what a reconstruction misses systematically is added to it.
     seed
         Seed of everything that is random.
     """
@@ -39,6 +41,7 @@ class CVAEConfig:
     overlap: float = 0.5
     margin: float = 0.25
     second_look: bool = True
+    correction: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,5 +63,6 @@ PAPER_CVAE = CVAEConfig(
     preprocessing=PAPER_PREPROCESSING,
     margin=0.0,
     second_look=False,
+    correction=False,
 )
 """As published by Sultanov et al., Small 2025."""

@@ -19,6 +19,7 @@ from hyperspy_cvae.networks import (
 )
 from hyperspy_cvae.preprocessing import Preprocessing
 from hyperspy_cvae.reconstruction._config import CVAEConfig
+from hyperspy_cvae.reconstruction._corrected import corrected
 from hyperspy_cvae.reconstruction._energy import EnergyAxis, resample
 from hyperspy_cvae.reconstruction._second_look import second_look
 from hyperspy_cvae.reconstruction._shardwise import Shardwise
@@ -127,13 +128,16 @@ class CVAE:
         self._network, self.shape, self.channels, self.axis = network, shape, channels, axis
         return self
 
-    def reconstruct(self, cube: AnyCube, axis: EnergyAxis | None = None) -> AnyCube:
+    def reconstruct(
+        self, cube: AnyCube, axis: EnergyAxis | None = None, *, correction: bool | None = None
+    ) -> AnyCube:
         """Return the counts of a cube as the bulk would give them.
 
         Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
         (eq. 2), blended over overlapping shards. A network that is shown something foreign follows
         it a little: with ``config.second_look``, what does not fit within the noise is replaced by
-        what the rest of the spectrum lets expect.
+        what the rest of the spectrum lets expect. With ``config.correction`` what it misses
+        systematically is added.
 
         Parameters
         ----------
@@ -144,6 +148,9 @@ class CVAE:
         axis
             Energy axis of the cube. If it is not the one of the training, the cube is resampled
             onto that one and the reconstruction back.
+        correction
+            Whether what is missed systematically is added; by default as ``config.correction``
+            says.
 
         Returns
         -------
@@ -156,10 +163,12 @@ class CVAE:
             If the model is not trained, or the axis or the scan does not fit it.
         """
         _, _, channels = self._trained()
+        correction = self.config.correction if correction is None else correction
         own = self.axis
         if axis is not None and own is not None and axis != own:
             axis.check_covers(own)
-            spectra: Any = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
+            resampled: Any = self.reconstruct(resample(cube, axis, own), correction=correction)
+            spectra: Any = resample(resampled, own, axis)
             return np.where(axis.inside(own), spectra, np.float32(np.nan))  # type: ignore[return-value]
         self._check_fits(cube)
         intensities: Any
@@ -179,10 +188,12 @@ class CVAE:
             if self.config.second_look:
                 mended, instead = second_look(intensities, spectra)
                 spectra[mended] = instead
-            return counts(spectra)
+            return counts(corrected(intensities, spectra) if correction else spectra)
         first = kept(self._shardwise.by_tiles(in_blocks(intensities)))
         if self.config.second_look:
             first = replaced(first, *second_look(intensities, first))
+        if correction:
+            first = corrected(intensities, kept(first))
         return blockwise(counts, first, channels=channels.size)
 
     def latent(self, cube: Cube, axis: EnergyAxis | None = None) -> NDArray[np.float32]:
