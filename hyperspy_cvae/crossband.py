@@ -32,6 +32,8 @@ _ENOUGH_FOR_REGRESSION = 3000  # spectra
 _SHRINKAGE = 1e-4
 _FITTING = 0.9  # of the spectra
 _FARTHEST = 6.0  # robust standard deviations of a component
+_SAME = 1e-3  # relative differences of brightness
+_WITHIN = (0.02, 0.98)  # quantiles of it
 
 
 class CrossBand:
@@ -151,17 +153,18 @@ class CrossBand:
 class Regression:
     """What the rest of a spectrum lets expect in its hidden channels, by the whole scan.
 
-    They are a quadratic function of the principal components of the others, the same for the whole
-    scan, fitted to the usual spectra (ridge regression), then again without the tenth of them that
-    fits worst. A spectrum that is more than 6 robust standard deviations from the median in any
-    component is left out from the start, a tenth of them at most: a few of a kind of their own, as
+    They are a quadratic function of the principal components of the others and of their brightness,
+    the logarithm of their sum, which tells of the thickness; the same function for the whole scan,
+    fitted to the usual spectra (ridge regression), then again without the tenth of them that fits
+    worst. A spectrum that is more than 6 robust standard deviations from the median in any of these
+    numbers is left out from the start, a tenth of them at most: a few of a kind of their own, as
     where a dopant takes the place of an element, would explain each other.
 
     Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual, if not far: bulk
     that is strained a third more than all the rest is told, and what is expected of bulk strained
     several times as much may be worse than the mean. There are ten
     components, or as many as leave ten independent spectra to each term of the function. With a
-    radius of 1.5 pixels that is fewer in scans of less than 140 x 140 pixels; below 30 x 30 the
+    radius of 1.5 pixels that is fewer in scans of less than 150 x 150 pixels; below 42 x 42 the
     mean is expected.
 
     Parameters
@@ -214,13 +217,14 @@ class Regression:
         if not chosen.size:
             return
         most_terms = len(chosen) / max(1.0, 4 * np.pi * radius**2) / _SPECTRA_PER_TERM
-        components = int(np.sqrt(2 * most_terms + 0.25) - 1.5)  # n have (n + 1) (n + 2) / 2 terms
+        # n numbers, of which one is the brightness, have (n + 1) (n + 2) / 2 terms.
+        components = int(np.sqrt(2 * most_terms + 0.25) - 1.5) - 1
         # The known ones sum to one.
         components = min(components, _REGRESSORS, int(np.count_nonzero(~hidden)) - 1)
         chosen = chosen[some(len(chosen), _ENOUGH_FOR_REGRESSION)]
         sample = spectra_at(spectra, np.unravel_index(chosen, usual.shape))
         known, shares, sums = self._shares(sample)
-        self._mean = shares.mean(0)
+        self._mean = shares.mean(0, dtype=np.float64).astype(np.float32)
         if components < 1:
             return
         mean = known.mean(0)
@@ -228,11 +232,16 @@ class Regression:
         self._pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
         with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
             self._pca.fit((known / self._unit).astype(np.float64))
-        scores = self._pca.transform(known / self._unit)
-        within = _within_bulk(scores)
-        shares, sums = shares[within], sums[within]
+        brightness = np.log(sums)
+        self._level, self._spread = brightness.mean(), float(brightness.std())
+        if self._spread < _SAME:
+            self._spread = np.inf
+        self._limits = np.array([-np.inf, np.inf])
+        within = _within_bulk(self._numbers(known, sums))
+        known, shares, sums = known[within], shares[within], sums[within]
+        self._limits = np.quantile(brightness[within], _WITHIN)
         self._quadratic = PolynomialFeatures(2, include_bias=False)
-        terms = self._quadratic.fit_transform(scores[within])
+        terms = self._quadratic.fit_transform(self._numbers(known, sums))
         self._ridge = Ridge(_SHRINKAGE * len(terms)).fit(terms, shares)
         misfit = np.square(shares - self._ridge.predict(terms)).sum(1) * sums[:, 0]
         fitting = misfit <= np.quantile(misfit, _FITTING)
@@ -249,10 +258,18 @@ class Regression:
         """
         if not self.varies:
             return np.broadcast_to(self._mean, (*spectra.shape[:-1], self._mean.size))
-        known, _, _ = self._shares(spectra.reshape(-1, spectra.shape[-1]))
-        terms = self._quadratic.transform(self._pca.transform(known / self._unit))
+        known, _, sums = self._shares(spectra.reshape(-1, spectra.shape[-1]))
+        terms = self._quadratic.transform(self._numbers(known, sums))
         found = np.maximum(self._ridge.predict(terms), 0).astype(np.float32)
         return found.reshape(*spectra.shape[:-1], -1)
+
+    def _numbers(
+        self, known: NDArray[np.float32], sums: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return components and brightness, ``(spectra, numbers)``."""
+        # Thin places are not to be told by what the thicker ones would be on.
+        brightness = (np.clip(np.log(sums), *self._limits) - self._level) / self._spread
+        return np.concatenate([self._pca.transform(known / self._unit), brightness], 1)
 
     def _shares(
         self, spectra: NDArray[np.float32]
@@ -263,10 +280,10 @@ class Regression:
         return known / total, hidden / total, total
 
 
-def _within_bulk(components: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which spectra lie among most others in all components, ``(spectra,)``."""
-    apart = np.abs(components - np.median(components, axis=0))
-    deviation = median_abs_deviation(components, axis=0, scale="normal")
+def _within_bulk(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which spectra lie among most others in all numbers, ``(spectra,)``."""
+    apart = np.abs(numbers - np.median(numbers, axis=0))
+    deviation = median_abs_deviation(numbers, axis=0, scale="normal")
     farthest = (apart / np.maximum(deviation, np.finfo(np.float32).tiny)).max(1)
     within: NDArray[np.bool_] = farthest <= max(_FARTHEST, np.quantile(farthest, _FITTING))
     return within

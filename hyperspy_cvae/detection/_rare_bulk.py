@@ -21,7 +21,7 @@ _WIDTH = 0.7  # channels as wide as fine structure
 _MARGIN = 3  # pixels around a region that may be part of it
 _PATCHES = 60
 _LARGEST_PATCH = 6.0  # pixels
-_QUANTILE, _TIMES = 0.9, 1.3
+_QUANTILE, _TIMES = 0.9, 1.4
 _FEWEST_PIXELS = 200
 _LEAST_TRUST = 0.25
 # A p-value. Surer anomalies, between bulk that varies as much, are followed in part and so change.
@@ -70,7 +70,7 @@ def without_rare_bulk(
 
     with the means of what was measured, :math:`\bar x_e`, and of what is expected by neighbours,
     :math:`\bar n_e`, and by regression, :math:`\bar r_e`. A region is explained if its :math:`D` is
-    at most 1.3 times what a tenth of the patches exceed. It is not if hardly any pixel is like it
+    at most 1.4 times what a tenth of the patches exceed. It is not if hardly any pixel is like it
     in the other energies, or if there are none.
 
     Parameters
