@@ -45,7 +45,8 @@ def in_blocks(cube: Cube) -> da.Array:
     """
     if isinstance(cube, da.Array):
         rows, columns, channels = *cube.chunksize[:2], cube.shape[2]
-        if _BLOCK / 16 <= rows * columns * channels * cube.itemsize <= 2 * _BLOCK:
+        size, alone = rows * columns * channels * cube.itemsize, cube.numblocks[:2] == (1, 1)
+        if size <= 2 * _BLOCK and (alone or size >= _BLOCK / 16):
             return cube.rechunk({2: -1})  # where blocks do not fit into each other, many are held
         return _rechunked(cube, _chunks(cube.shape, cube.itemsize))
     number = max(CPU_COUNT, -(-cube.nbytes // _LARGE_BLOCK))
@@ -58,13 +59,20 @@ def in_tiles(cube: Cube, side: int) -> da.Array:
 
     Examples
     --------
-    >>> in_tiles(np.zeros((6, 5, 4), np.float32), 4).chunks[:2]
-    ((6,), (5,))
+    >>> in_tiles(np.zeros((50, 3000, 200), np.float32), 12).chunks[:2]
+    ((50,), (204, 204, 204, 204, 204, 204, 204, 204, 204, 204, 204, 204, 204, 204, 144))
     """
-    pixels = _BLOCK / (cube.dtype.itemsize * cube.shape[2])
-    extent = max(1, int(np.sqrt(pixels)) // side) * side
-    chunks = da.core.normalize_chunks((extent, extent, -1), cube.shape)
+    pixels = int(_BLOCK / (cube.dtype.itemsize * cube.shape[2]))
+    rows, columns = cube.shape[:2]
+    # Where a scan is narrow, its blocks are long: small ones would be put together otherwise.
+    high = _tiled(max(int(np.sqrt(pixels)), pixels // columns), side)
+    wide = _tiled(pixels // min(high, rows), side)
+    chunks = da.core.normalize_chunks((high, wide, -1), cube.shape)
     return _rechunked(cube, chunks) if isinstance(cube, da.Array) else _views(cube, chunks)
+
+
+def _tiled(extent: int, side: int) -> int:
+    return max(1, extent // side) * side
 
 
 def _views(cube: NDArray[Any], chunks: Any) -> da.Array:
@@ -183,7 +191,7 @@ def in_memory(cube: Cube) -> NDArray[np.float32]:
 def totals(
     function: Callable[..., NDArray[Any]], *cubes: Cube | NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Compute the sum of the spectra ``(channels,)`` that a function makes of each block.
+    """Compute the sum of what a function makes of each block, as a spectrum or a matrix.
 
     Examples
     --------
@@ -193,7 +201,17 @@ def totals(
     first, *others = _aligned(cubes)
     blocks = [each.to_delayed().ravel() for each in (first, *others)]
     parts = [delayed(function)(*each) for each in zip(*blocks, strict=True)]
-    return np.sum(compute(*parts), axis=0, dtype=np.float64)
+    # A few at a time: the parts of a large cube would be as large as it is.
+    while len(parts) > 1:
+        parts = [delayed(_added)(parts[some : some + 8]) for some in range(0, len(parts), 8)]
+    return _added(compute(*parts))
+
+
+def _added(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    total = np.zeros(parts[0].shape)
+    for each in parts:
+        total += each
+    return total
 
 
 def spectra_at(cube: Cube, pixels: NDArray[np.bool_] | tuple[NDArray[np.intp], ...]) -> Any:

@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures
 
 from hyperspy_cvae.blocks import Cube, blockwise, spectra_at, to_map, totals
+from hyperspy_cvae.quadratic import Brightness, numbers_for, root_of
 from hyperspy_cvae.sampling import some, some_of
 
 DARKEST = 0.05
@@ -32,8 +33,6 @@ _ENOUGH_FOR_REGRESSION = 3000  # spectra
 _SHRINKAGE = 1e-4
 _FITTING = 0.9  # of the spectra
 _FARTHEST = 6.0  # robust standard deviations of a component
-_SAME = 1e-3  # relative differences of brightness
-_WITHIN = (0.02, 0.98)  # quantiles of it
 
 
 class CrossBand:
@@ -160,7 +159,8 @@ class Regression:
     numbers is left out from the start, a tenth of them at most: a few of a kind of their own, as
     where a dopant takes the place of an element, would explain each other.
 
-    Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual, if not far: bulk
+    Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual in a component, if not
+    far (brightness is kept within what 96 % of the spectra have): bulk
     that is strained a third more than all the rest is told, and what is expected of bulk strained
     several times as much may be worse than the mean. There are ten
     components, or as many as leave ten independent spectra to each term of the function. With a
@@ -217,8 +217,7 @@ class Regression:
         if not chosen.size:
             return
         most_terms = len(chosen) / max(1.0, 4 * np.pi * radius**2) / _SPECTRA_PER_TERM
-        # n numbers, of which one is the brightness, have (n + 1) (n + 2) / 2 terms.
-        components = int(np.sqrt(2 * most_terms + 0.25) - 1.5) - 1
+        components = numbers_for(most_terms) - 1  # and the brightness
         # The known ones sum to one.
         components = min(components, _REGRESSORS, int(np.count_nonzero(~hidden)) - 1)
         chosen = chosen[some(len(chosen), _ENOUGH_FOR_REGRESSION)]
@@ -228,18 +227,14 @@ class Regression:
         if components < 1:
             return
         mean = known.mean(0)
-        self._unit = np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
+        self._unit = root_of(mean)
         self._pca = PCA(components, whiten=True, svd_solver="covariance_eigh")
         with np.errstate(invalid="ignore"):  # where nothing varies, nothing is told by it
             self._pca.fit((known / self._unit).astype(np.float64))
-        brightness = np.log(sums)
-        self._level, self._spread = brightness.mean(), float(brightness.std())
-        if self._spread < _SAME:
-            self._spread = np.inf
-        self._limits = np.array([-np.inf, np.inf])
-        within = _within_bulk(self._numbers(known, sums))
+        found = self._pca.transform(known / self._unit)
+        within = _within_bulk(np.concatenate([found, np.log(sums)], 1))
         known, shares, sums = known[within], shares[within], sums[within]
-        self._limits = np.quantile(brightness[within], _WITHIN)
+        self._brightness = Brightness(sums)
         self._quadratic = PolynomialFeatures(2, include_bias=False)
         terms = self._quadratic.fit_transform(self._numbers(known, sums))
         self._ridge = Ridge(_SHRINKAGE * len(terms)).fit(terms, shares)
@@ -267,9 +262,9 @@ class Regression:
         self, known: NDArray[np.float32], sums: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Return components and brightness, ``(spectra, numbers)``."""
-        # Thin places are not to be told by what the thicker ones would be on.
-        brightness = (np.clip(np.log(sums), *self._limits) - self._level) / self._spread
-        return np.concatenate([self._pca.transform(known / self._unit), brightness], 1)
+        return np.concatenate(
+            [self._pca.transform(known / self._unit), self._brightness(sums)], axis=1
+        )
 
     def _shares(
         self, spectra: NDArray[np.float32]
@@ -298,8 +293,7 @@ def _places(spectra: Cube) -> NDArray[np.float64]:
         return spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
 
     mean = totals(lambda block: shares(block).sum((0, 1)), spectra) / total.size
-    root = np.sqrt(np.maximum(mean, 1e-3 * np.abs(mean).mean()))
-    root = root.astype(np.float32)
+    root = root_of(mean)
     chosen = shares(spectra_at(spectra, some_of(np.ones(total.shape, bool), _ENOUGH_SPECTRA)))
     components = min(_COMPONENTS, len(chosen), chosen.shape[1] - 1)
     pca = PCA(components, svd_solver="randomized", random_state=0).fit(chosen / root)

@@ -14,6 +14,7 @@ from hyperspy_cvae.blocks import (
     computing,
     in_blocks,
     in_memory,
+    in_tiles,
     kept,
     replaced,
     spectra_at,
@@ -44,6 +45,22 @@ def test_blocks_hold_all_energies_and_view_what_is_in_memory(
     assert views.all()
     assert in_memory(cube) is cube
     np.testing.assert_array_equal(in_memory(chunked(cube)), cube)
+
+
+@pytest.mark.parametrize(
+    "shape", [(500, 400, 300), (1, 5000, 1000), (5000, 3, 1000), (8, 9000, 60), (1, 5000, 20)]
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_blocks_of_whole_tiles_stay_so(shape: tuple[int, int, int], lazy: bool) -> None:
+    cube = np.broadcast_to(np.float32(1), shape)
+    given = da.from_array(cube, chunks=(17, 100, -1)) if lazy else cube
+    tiles = in_tiles(given, 12)  # type: ignore[arg-type]
+    made = blockwise(lambda block: block, tiles, channels=shape[2])
+    assert made.chunks == tiles.chunks
+    for sizes, extent in zip(tiles.chunks[:2], shape[:2], strict=True):
+        assert sum(sizes) == extent
+        assert not any(size % 12 for size in sizes[:-1])
+    assert tiles.npartitions > 1 or tiles.nbytes < blocks._BLOCK
 
 
 @pytest.mark.parametrize("radius", [0.5, 1.5, 3.0, 12.0])

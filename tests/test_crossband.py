@@ -50,6 +50,14 @@ def test_what_belongs_together_is_told_even_beyond_what_is_usual(
     assert misfit[~usual].mean() < 0.25 * mean[~usual].mean()
 
 
+def test_brightness_tells_what_goes_with_thickness(strain: NDArray[np.floating]) -> None:
+    thickness = 1 + 0.3 * np.random.default_rng(2).uniform(-1, 1, (40, 40, 1)).astype(np.float32)
+    scan = spectra(strain, strain) * thickness
+    scan[..., HIDDEN] *= thickness
+    left = np.square(expected(scan) - measured(scan)).mean()
+    assert left < 0.05 * measured(scan).var((0, 1)).mean()
+
+
 def test_it_is_no_straight_line(strain: NDArray[np.floating]) -> None:
     """The second line moves with the square of the first's strain."""
     scan = spectra(strain, 2 * np.square(strain) - 1)

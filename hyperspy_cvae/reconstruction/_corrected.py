@@ -1,5 +1,7 @@
 """What a reconstruction misses systematically, added to it."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
@@ -19,6 +21,7 @@ from hyperspy_cvae.blocks import (
 )
 from hyperspy_cvae.crossband import DARKEST
 from hyperspy_cvae.deviations import Deviations
+from hyperspy_cvae.quadratic import Brightness, numbers_for, root_of
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import binned_blocks, fine_width
 
@@ -32,7 +35,6 @@ _ENOUGH_SPECTRA = 8000  # to know the components
 _PLACES_PER_TERM = 6
 _SHRINKAGE = 1e-3
 _ROUNDING = 1e-11  # variance
-_SAME = 1e-3  # relative differences of brightness
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -47,26 +49,28 @@ def corrected(intensities: Cube, first: AnyCube) -> AnyCube:
 
        \frac{x_{ie} - r_{ie}}{n_i \sqrt{m_e}} \approx \sum_k t_{ik} \, b_{ke},
 
-    with the sum :math:`n_i` of the reconstruction :math:`r_i`, the mean :math:`m_e` of the
-    reconstructions over their sums, and the terms :math:`t_{ik}` of up to second order of
-    :math:`\log n_i` and the fourteen first principal components of
-    :math:`r_{ie} / (n_i \sqrt{m_e})`, each kept within what 96 % of the spectra have. Terms and
-    residuals are averaged over places of 4 x 4 pixels, weighted by :math:`n_i`, and :math:`b` is
-    told from these by ridge regression. Only spectra count that deviate by less than 3 robust
-    standard deviations over 2.5 pixels (:class:`hyperspy_cvae.deviations.Deviations`) and have no
-    neighbour that does not: from what is corrected so, at first with 8 from the reconstruction
-    itself.
+    with the sum :math:`n_i` of the reconstruction :math:`r_i` and the mean :math:`m` of
+    :math:`r_i / n_i`. The terms :math:`t_{ik}` are those of up to second order of
+    :math:`\log n_i` and of the fourteen first principal components of :math:`r_i / n_i` over the
+    root of its mean, in channels as wide as fine structure; each of these numbers is kept within
+    what 96 % of the spectra have. Terms and residuals are averaged over places of 4 x 4 pixels,
+    weighted by :math:`n_i`, and :math:`b` is told from these by ridge regression with their sums as
+    weights. Only spectra count that deviate by less than 3 robust standard deviations over 2.5
+    pixels (:class:`hyperspy_cvae.deviations.Deviations`) and have no neighbour that does not: from
+    what is corrected so, at first with 8 from the reconstruction itself.
 
-    No spectrum is to be told by itself, nor by what is beside it, for then its noise would be
-    copied and an anomaly followed. So there are four functions: what is missed in a tile of 12 x 12
-    pixels is told by three quarters of all tiles, of which it is none. Of a function count the
-    sixteen directions :math:`v` in energy that matter most to these three quarters, and of each
+    A spectrum is not to be told by itself, for then its noise would be copied and an anomaly
+    followed. So there are four functions: what is missed in a tile of 12 x 12 pixels is told by
+    three quarters of all tiles, of which it is none. Of each function count the sixteen directions
+    :math:`v` in energy that matter most to these three quarters, and of the first, the second, ...
     as much as is found again in the last one: with what is expected of its places, :math:`p`, and
     their residuals, :math:`q`, the share :math:`\sum (v \cdot p) (v \cdot q) / \sum (v \cdot p)^2`
-    between 0 and 1, over the four together. Every spectrum keeps its sum.
+    between 0 and 1, weighted by their sums, over the four functions together. Every spectrum keeps
+    its sum.
 
     There are as many components as leave six places to each term. In a scan of less than some 28 x
-    28 pixels there is none, and the reconstruction is returned as it is.
+    28 pixels there is none, and the reconstruction is returned as it is. So are spectra with less
+    than 5 % of the mean sum.
 
     Parameters
     ----------
@@ -94,15 +98,16 @@ def corrected(intensities: Cube, first: AnyCube) -> AnyCube:
         far = deviations.far_from(expected).max(-1) >= farthest
         return bright & ~binary_dilation(far)
 
-    told_by = coarse_first, total, bright
+    add = partial(_with_missed, coarse_first=coarse_first, total=total, bright=bright)
     use = usual(coarse_first, _FARTHEST_AT_FIRST)
-    use = usual(_with_missed(coarse, coarse_first, *told_by, use), _FARTHEST)
-    return _with_missed(intensities, first, *told_by, use)
+    use = usual(add(coarse, coarse_first, use=use), _FARTHEST)
+    return add(intensities, first, use=use)
 
 
 def _with_missed(
     measured: Cube,
     first: AnyCube,
+    *,
     coarse_first: Cube,
     total: NDArray[np.float32],
     bright: NDArray[np.bool_],
@@ -110,8 +115,7 @@ def _with_missed(
 ) -> AnyCube:
     """Return a reconstruction with what it misses, told by some of its spectra."""
     places = np.count_nonzero(use) / _PLACE**2 * (1 - 1 / _FOLDS)
-    # n numbers, of which one is the brightness, have (n + 1) (n + 2) / 2 terms.
-    components = int(np.sqrt(2 * places / _PLACES_PER_TERM + 0.25) - 1.5) - 1
+    components = numbers_for(places / _PLACES_PER_TERM) - 1  # and the brightness
     components = min(components, _COMPONENTS, coarse_first.shape[2] - 1)
     if components < 1:
         return first
@@ -126,7 +130,7 @@ def _with_missed(
     ) -> NDArray[np.float32]:
         return (first / total)[use[..., 0]].sum(0)
 
-    root = _root(totals(shares, tiles, total, use) / np.count_nonzero(use))
+    root = root_of(totals(shares, tiles, total, use) / np.count_nonzero(use))
     unit = float(total[use].mean())
 
     def products(
@@ -164,7 +168,8 @@ def _with_missed(
         for each, function in enumerate(functions):
             inside = ((kind == each) & bright)[..., 0]
             better = np.maximum(first[inside] + total[inside] * (told[inside] @ function), 0)
-            share = first[inside].sum(-1, keepdims=True) / better.sum(-1, keepdims=True)
+            share = first[inside].sum(-1, keepdims=True)
+            share /= np.maximum(better.sum(-1, keepdims=True), _TINY)
             spectra[inside] = better * share
         return spectra
 
@@ -203,7 +208,7 @@ class _Terms:
     ) -> None:
         chosen = some_of(use, _ENOUGH_SPECTRA)
         counts, sample = total[chosen][:, np.newaxis], spectra_at(spectra, chosen)
-        self._root = _root((sample / counts).mean(0))
+        self._root = root_of((sample / counts).mean(0))
         pca = PCA(components, svd_solver="covariance_eigh")
         with np.errstate(invalid="ignore"):  # where nothing varies
             pca.fit((sample / counts / self._root).astype(np.float64))
@@ -211,11 +216,9 @@ class _Terms:
         varying = pca.explained_variance_ > _ROUNDING  # of spectra of norm 1
         spread = np.sqrt(pca.explained_variance_[varying])
         self._axes = (pca.components_[varying].T / spread).astype(np.float32)
-        logarithms = np.log(counts)
-        self._level, self._spread = logarithms.mean(), float(logarithms.std())
-        if self._spread < _SAME:
-            self._spread = np.inf
-        self._limits = np.quantile(self._numbers(sample, counts), _WITHIN, axis=0)
+        self._brightness = Brightness(counts)
+        found = self._numbers(sample, counts)
+        self._limits = np.quantile(found, _WITHIN, axis=0).astype(np.float32)
         self._quadratic = PolynomialFeatures(2).fit(self._limits)
         self.number = self._quadratic.n_output_features_
 
@@ -223,7 +226,7 @@ class _Terms:
         self, spectra: NDArray[np.float32], total: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return the terms of a block with its sums ``(rows, columns, 1)``, in its shape."""
-        numbers = np.clip(self._numbers(spectra, total), *self._limits).astype(np.float32)
+        numbers = np.clip(self._numbers(spectra, total), *self._limits)
         terms = self._quadratic.transform(numbers.reshape(-1, numbers.shape[-1]))
         return np.asarray(terms).reshape(*spectra.shape[:-1], -1)
 
@@ -231,14 +234,7 @@ class _Terms:
         self, spectra: NDArray[np.float32], total: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         components = (spectra / (total * self._root) - self._mean) @ self._axes
-        brightness = (np.log(total) - self._level) / self._spread
-        return np.concatenate([components, brightness.astype(np.float32)], -1)
-
-
-def _root(mean: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the root of a mean spectrum, which may be 0 in places."""
-    least = max(1e-3 * float(np.abs(mean).mean()), _TINY)
-    return np.sqrt(np.maximum(mean, least)).astype(np.float32)
+        return np.concatenate([components, np.float32(self._brightness(total))], -1)
 
 
 def _by_place(cube: NDArray[np.floating]) -> NDArray[np.floating]:

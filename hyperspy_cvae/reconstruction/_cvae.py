@@ -128,9 +128,7 @@ class CVAE:
         self._network, self.shape, self.channels, self.axis = network, shape, channels, axis
         return self
 
-    def reconstruct(
-        self, cube: AnyCube, axis: EnergyAxis | None = None, *, correction: bool | None = None
-    ) -> AnyCube:
+    def reconstruct(self, cube: AnyCube, axis: EnergyAxis | None = None) -> AnyCube:
         """Return the counts of a cube as the bulk would give them.
 
         Every spectrum is ``softmax(network output)`` over energy times the spectrum's own total
@@ -148,9 +146,6 @@ class CVAE:
         axis
             Energy axis of the cube. If it is not the one of the training, the cube is resampled
             onto that one and the reconstruction back.
-        correction
-            Whether what is missed systematically is added; by default as ``config.correction``
-            says.
 
         Returns
         -------
@@ -163,12 +158,10 @@ class CVAE:
             If the model is not trained, or the axis or the scan does not fit it.
         """
         _, _, channels = self._trained()
-        correction = self.config.correction if correction is None else correction
         own = self.axis
         if axis is not None and own is not None and axis != own:
             axis.check_covers(own)
-            resampled: Any = self.reconstruct(resample(cube, axis, own), correction=correction)
-            spectra: Any = resample(resampled, own, axis)
+            spectra: Any = resample(self.reconstruct(resample(cube, axis, own)), own, axis)
             return np.where(axis.inside(own), spectra, np.float32(np.nan))  # type: ignore[return-value]
         self._check_fits(cube)
         intensities: Any
@@ -188,12 +181,14 @@ class CVAE:
             if self.config.second_look:
                 mended, instead = second_look(intensities, spectra)
                 spectra[mended] = instead
-            return counts(corrected(intensities, spectra) if correction else spectra)
+            if self.config.correction:
+                spectra = corrected(intensities, spectra)
+            return counts(spectra)
         first = kept(self._shardwise.by_tiles(in_blocks(intensities)))
         if self.config.second_look:
-            first = replaced(first, *second_look(intensities, first))
-        if correction:
-            first = corrected(intensities, kept(first))
+            first = kept(replaced(first, *second_look(intensities, first)))
+        if self.config.correction:
+            first = corrected(intensities, first)
         return blockwise(counts, first, channels=channels.size)
 
     def latent(self, cube: Cube, axis: EnergyAxis | None = None) -> NDArray[np.float32]:

@@ -103,8 +103,9 @@ def test_the_border_of_a_scan_fits_as_well_as_its_middle() -> None:
     cube = phantom.signal.data
     wrong = {}
     for margin in (0.0, 0.25):
-        config = replace(BRIEF, training=TrainingConfig(epochs=12, left_out=0.0), margin=margin)
-        spectra = CVAE(config, "cpu").fit(cube).reconstruct(cube, correction=False)
+        training = TrainingConfig(epochs=12, left_out=0.0)
+        config = replace(BRIEF, training=training, correction=False, margin=margin)
+        spectra = CVAE(config, "cpu").fit(cube).reconstruct(cube)
         misfit = np.square(spectra - phantom.bulk.data).mean(-1) / phantom.bulk.data.mean(-1)
         wrong[margin] = misfit[[0, -1]].mean() / misfit[16:32].mean()
     assert wrong[0.25] < 0.6 * wrong[0.0]
