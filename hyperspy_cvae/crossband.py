@@ -160,12 +160,11 @@ class Regression:
     where a dopant takes the place of an element, would explain each other.
 
     Unlike neighbours (:class:`CrossBand`) it goes on beyond what is usual in a component, if not
-    far (brightness is kept within what 96 % of the spectra have): bulk
-    that is strained a third more than all the rest is told, and what is expected of bulk strained
-    several times as much may be worse than the mean. There are ten
-    components, or as many as leave ten independent spectra to each term of the function. With a
-    radius of 1.5 pixels that is fewer in scans of less than 150 x 150 pixels; below 42 x 42 the
-    mean is expected.
+    far: bulk that is strained a third more than all the rest is told, and what is expected of bulk
+    strained several times as much may be worse than the mean. Brightness is kept within what 96 %
+    of the spectra have. There are ten components, or as many as leave ten independent spectra to
+    each term of the function. With a radius of 1.5 pixels that is fewer in scans of less than 150 x
+    150 pixels; below 42 x 42 the mean is expected.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from hyperspy_cvae.shards import binned_blocks, fine_width
 _COMPONENTS, _DIRECTIONS = 14, 16
 _TILE, _FOLDS = 12, 4  # pixels; kinds of tiles, of which none lies beside its own
 _PLACE = 4  # pixels: of a tile, over which noise is averaged before anything is told
-_RADIUS = 2.5  # pixels
+_RADII = 1.5, 2.5  # pixels: for what is small and strong, and for what is large and faint
 _FARTHEST_AT_FIRST, _FARTHEST = 8.0, 3.0  # robust standard deviations
 _WITHIN = (0.02, 0.98)  # quantiles of a component
 _ENOUGH_SPECTRA = 8000  # to know the components
@@ -55,9 +55,9 @@ def corrected(intensities: Cube, first: AnyCube) -> AnyCube:
     root of its mean, in channels as wide as fine structure; each of these numbers is kept within
     what 96 % of the spectra have. Terms and residuals are averaged over places of 4 x 4 pixels,
     weighted by :math:`n_i`, and :math:`b` is told from these by ridge regression with their sums as
-    weights. Only spectra count that deviate by less than 3 robust standard deviations over 2.5
-    pixels (:class:`hyperspy_cvae.deviations.Deviations`) and have no neighbour that does not: from
-    what is corrected so, at first with 8 from the reconstruction itself.
+    weights. Only spectra count that deviate by less than 3 robust standard deviations over 1.5 and
+    2.5 pixels (:class:`hyperspy_cvae.deviations.Deviations`) and have no neighbour that does not:
+    from what is corrected so, at first with 8 from the reconstruction itself.
 
     A spectrum is not to be told by itself, for then its noise would be copied and an anomaly
     followed. So there are four functions: what is missed in a tile of 12 x 12 pixels is told by
@@ -92,10 +92,10 @@ def corrected(intensities: Cube, first: AnyCube) -> AnyCube:
         return first
     width = fine_width(channels)
     coarse, coarse_first = (kept(binned_blocks(each, width)) for each in (intensities, first))
-    deviations = Deviations(coarse, bright, _RADIUS)
+    deviations = [Deviations(coarse, bright, radius) for radius in _RADII]
 
     def usual(expected: Cube, farthest: float) -> NDArray[np.bool_]:
-        far = deviations.far_from(expected).max(-1) >= farthest
+        far = np.max([each.far_from(expected).max(-1) for each in deviations], axis=0) >= farthest
         return bright & ~binary_dilation(far)
 
     add = partial(_with_missed, coarse_first=coarse_first, total=total, bright=bright)
