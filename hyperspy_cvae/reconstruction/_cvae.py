@@ -186,7 +186,7 @@ class CVAE:
             return counts(spectra)
         first = kept(self._shardwise.by_tiles(in_blocks(intensities)))
         if self.config.second_look:
-            first = kept(replaced(first, *second_look(intensities, first)))
+            first = replaced(first, *second_look(intensities, first))
         if self.config.correction:
             first = corrected(intensities, first)
         return blockwise(counts, first, channels=channels.size)
