@@ -11,8 +11,8 @@ _TINY = float(np.finfo(np.float32).tiny)
 class Brightness:
     """The logarithm of the sum of a spectrum, which tells of thickness, as a number near 0.
 
-    In standard deviations from the mean of some spectra, and kept within what 96 % of them have: a
-    thin place is not told by what lies beyond. Where they differ by less than .1 % it is 0.
+    In standard deviations from the mean of some spectra, and kept within what 96 % of them have, so
+    that a thin place counts as thin as any of these. Where they differ by less than .1 % it is 0.
 
     Parameters
     ----------

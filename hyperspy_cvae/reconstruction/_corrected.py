@@ -41,8 +41,9 @@ _TINY = float(np.finfo(np.float32).tiny)
 def corrected(intensities: Cube, first: AnyCube) -> AnyCube:
     r"""Return a reconstruction to which is added what it misses systematically.
 
-    What a network makes of the bulk is wrong by a little, and where bulk is alike by the same:
-    with thickness, of which it is told nothing, and with the kind of bulk. So what is missed in a
+    What a network makes of the bulk is wrong by a little, and where bulk is alike by about the
+    same: with the kind of bulk, and with its thickness, for the sums of the spectra, which tell of
+    it, are not shown to a network. So what is missed in a
     spectrum is expected as a quadratic function of its own reconstruction and its brightness,
 
     .. math::
