@@ -48,10 +48,10 @@ class TrainingConfig:
         Epochs without improvement on the held-out tiles before such a training stops.
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
-        training data are not learnt: those that the network finds foreign (see
-        :class:`Outliers`), but for pieces larger than a shard. Chosen anew after every
-        eighth of the training, or every six epochs if that is sooner, for what is foreign would
-        be learnt before; no more in the last quarter.
+        training data are not learnt, but for pieces larger than a shard: for a quarter of the
+        training those that do not fit the rest of their spectrum, and then of these those that the
+        network finds foreign, too (see :class:`Outliers`). Chosen anew after every eighth of the
+        training, or every six epochs if that is sooner; no more in the last quarter.
     revisited
         Largest fraction of the shards that is drawn around spectra which are bulk, but badly
         fitted, once such are known: ten times as many as these are of the scan.
@@ -77,7 +77,7 @@ class TrainingConfig:
     warm_up: float = 0.3
     held_out: float = 0.02
     patience: int = 40
-    left_out: float = 0.05
+    left_out: float = 0.08
     revisited: float = 0.3
     corruption: float = 1.0
     recorruption: float = 0.7

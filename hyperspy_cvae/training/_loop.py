@@ -32,7 +32,7 @@ _FOREIGN = 3.0  # robust standard deviations
 _TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
 _LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at what is foreign
-_LAST_LOOK = 0.75  # of a training
+_FIRST_LOOK, _LAST_LOOK = 0.25, 0.75  # of a training: before, a network knows too little
 
 
 @dataclass
@@ -242,12 +242,15 @@ class _Training:
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         every = min(epochs * _SHARE, _LONGEST_WAIT)
         looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
+        looks = {epoch for epoch in looks if epoch > _FIRST_LOOK * epochs}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
             unit="epoch",
             disable=not show_progressbar or self.part > 0,
         )
+        if self.config.left_out:
+            self._leave_out(self.outliers.by_rest)
         try:
             for epoch in range(1, epochs + 1):
                 if epoch == self.summed_epochs + 1 and self.network.width > 1:
@@ -388,15 +391,17 @@ class _Training:
                 expected[np.ix_(*pixels)] = shard
         with threadpool_limits(1, "blas"):
             far, unfit = self.outliers.far_from(expected)
-        used = self.training_weight > 0
-        limit = float(np.quantile(far[used], 1 - self.config.left_out))
+        # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
+        rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
+        self._leave_out(far, np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1))
+        self.rare = np.argwhere(rare & (self.training_weight > 0))
+
+    def _leave_out(self, far: np.ndarray, times: np.ndarray | float = 1.0) -> None:
+        """Give no weight to the spectra that are farthest, and the others ``times`` theirs."""
+        limit = float(np.quantile(far[self.training_weight > 0], 1 - self.config.left_out))
         foreign = far > max(_FOREIGN, limit)
         # What can fill a shard is bulk. Left out, it would be as foreign next time.
         regions, _ = label(foreign, np.ones((3, 3)))
         foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape)
-        # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
-        rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
-        more = np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1)
-        weight = np.where(foreign, 0, more * self.training_weight)
+        weight = np.where(foreign, 0, times * self.training_weight)
         self.shards.weight = torch.from_numpy(weight.astype(np.float32))
-        self.rare = np.argwhere(rare & used)

@@ -1,4 +1,4 @@
-"""Which spectra of a scan a half-trained network finds foreign."""
+"""Which spectra of a scan are foreign, to the rest of them and to a half-trained network."""
 
 from collections.abc import Iterator
 
@@ -30,6 +30,12 @@ class Outliers:
     use
         Spectra that say what is usual, boolean ``(rows, columns)``; not none.
 
+    Attributes
+    ----------
+    by_rest
+        How far every spectrum is from what the rest of it lets expect alone, 1.6 times, as long as
+        no network can be asked, ``(rows, columns)``. Zero if no band leaves a rest.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -45,18 +51,19 @@ class Outliers:
         self._deviations = Deviations(measured, use, _RADIUS)
         self.smooth = smooth = self._deviations.smooth
         bands = self._deviations.bands
-        self._by_rest = np.full((*use.shape, len(bands)), np.inf, np.float32)
+        self._in_bands = np.full((*use.shape, len(bands)), np.inf, np.float32)
         narrow = np.flatnonzero(~(bands > 0).all(1))
         regressions = [Regression(smooth, _RADIUS, hidden, use) for hidden in bands[narrow] > 0]
 
-        def by_rest(smooth: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        def told(smooth: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
             for each in regressions:
                 others = np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
                 yield others * each.expected(smooth)
 
+        self.by_rest = np.zeros(use.shape, np.float32)
         if len(narrow):
-            far = self._deviations.far(by_rest, smooth, bands[narrow])
-            self._by_rest[..., narrow] = _REST * far
+            self._in_bands[..., narrow] = _REST * self._deviations.far(told, smooth, bands[narrow])
+            self.by_rest = self._in_bands[..., narrow].max(-1)
 
     def far_from(self, expected: Cube) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return how far every spectrum is, and how badly it is fitted.
@@ -74,4 +81,4 @@ class Outliers:
             That from what the network makes of it.
         """
         unfit = self._deviations.far_from(expected)
-        return np.minimum(unfit, self._by_rest).max(-1), unfit.max(-1)
+        return np.minimum(unfit, self._in_bands).max(-1), unfit.max(-1)
