@@ -48,10 +48,11 @@ class TrainingConfig:
         Epochs without improvement on the held-out tiles before such a training stops.
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
-        training data are not learnt, but for pieces larger than a shard: for a quarter of the
-        training those that do not fit the rest of their spectrum, and then of these those that the
-        network finds foreign, too (see :class:`Outliers`). Chosen anew after every eighth of the
-        training, or every six epochs if that is sooner; no more in the last quarter.
+        training data are not learnt, but for pieces larger than a shard. At first those that the
+        rest of their spectrum explains least, and after three eighths of the training those that
+        neither it nor the network explains (see :class:`Outliers`), chosen anew after every eighth,
+        or every six epochs if that is sooner, but for the last quarter. In small scans, in which
+        the rest tells nothing, the network is asked from the first eighth on.
     revisited
         Largest fraction of the shards that is drawn around spectra which are bulk, but badly
         fitted, once such are known: ten times as many as these are of the scan.

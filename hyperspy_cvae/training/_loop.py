@@ -32,7 +32,7 @@ _FOREIGN = 3.0  # robust standard deviations
 _TIMES_MORE = 10  # shards than pixels of it, in proportion
 _LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
 _LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at what is foreign
-_FIRST_LOOK, _LAST_LOOK = 0.25, 0.75  # of a training: before, a network knows too little
+_FIRST_LOOK, _LAST_LOOK = 3 / 8, 0.75  # of a training; before, a network knows too little
 
 
 @dataclass
@@ -195,11 +195,14 @@ class _Training:
         self.summed_epochs = round(summed * config.epochs)
         self._show(self.training_weight, half if self.summed_epochs else 1)
         self.rare = np.empty((0, 2), np.intp)
+        self.outliers: Outliers | None = None
         if config.left_out:
             self.fine = fine // half * half
             with threadpool_limits(1, "blas"):  # the threads are dask's
                 coarse = kept(binned_blocks(cube, self.fine))
                 self.outliers = Outliers(coarse, self.training_weight > 0)
+            if self.outliers.by_rest is not None:
+                self._leave_out(self.outliers.by_rest)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -242,15 +245,14 @@ class _Training:
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         every = min(epochs * _SHARE, _LONGEST_WAIT)
         looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
-        looks = {epoch for epoch in looks if epoch > _FIRST_LOOK * epochs}
+        if self.outliers and self.outliers.by_rest is not None:
+            looks = {epoch for epoch in looks if epoch >= int(_FIRST_LOOK * epochs)}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
             unit="epoch",
             disable=not show_progressbar or self.part > 0,
         )
-        if self.config.left_out:
-            self._leave_out(self.outliers.by_rest)
         try:
             for epoch in range(1, epochs + 1):
                 if epoch == self.summed_epochs + 1 and self.network.width > 1:
@@ -277,8 +279,8 @@ class _Training:
                     )
                     progress.total = epoch  # else a notebook's bar says that it failed
                     break
-                if self.config.left_out and epoch in looks:
-                    self._sort_out()
+                if self.outliers and epoch in looks:
+                    self._sort_out(self.outliers)
         except KeyboardInterrupt:
             if not history.best_epoch:
                 raise
@@ -374,12 +376,12 @@ class _Training:
         return total / norm
 
     @torch.no_grad()
-    def _sort_out(self) -> None:
-        """Give no weight to the spectra that the network finds foreign, and more to rare bulk."""
+    def _sort_out(self, outliers: Outliers) -> None:
+        """Give no weight to spectra that are foreign to the network, too, and more to rare bulk."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
         width = self.fine // self.network.width
-        expected = np.empty(self.outliers.smooth.shape, np.float32)
+        expected = np.empty(outliers.smooth.shape, np.float32)
         self.network.eval()
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
             intensities, _, _ = self.shards.at(batch)
@@ -390,14 +392,14 @@ class _Training:
                 pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
                 expected[np.ix_(*pixels)] = shard
         with threadpool_limits(1, "blas"):
-            far, unfit = self.outliers.far_from(expected)
+            far, unfit = outliers.far_from(expected)
         # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
         rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
         self._leave_out(far, np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1))
         self.rare = np.argwhere(rare & (self.training_weight > 0))
 
     def _leave_out(self, far: np.ndarray, times: np.ndarray | float = 1.0) -> None:
-        """Give no weight to the spectra that are farthest, and the others ``times`` theirs."""
+        """Give no weight to the farthest spectra, and multiply that of the others."""
         limit = float(np.quantile(far[self.training_weight > 0], 1 - self.config.left_out))
         foreign = far > max(_FOREIGN, limit)
         # What can fill a shard is bulk. Left out, it would be as foreign next time.

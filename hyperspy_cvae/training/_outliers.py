@@ -33,8 +33,9 @@ class Outliers:
     Attributes
     ----------
     by_rest
-        How far every spectrum is from what the rest of it lets expect alone, 1.6 times, as long as
-        no network can be asked, ``(rows, columns)``. Zero if no band leaves a rest.
+        1.6 times how far every spectrum is from what the rest of it lets expect, in the band where
+        that is largest, ``(rows, columns)``: what there is to go by while no network can be asked.
+        None if the rest lets expect a mean only, as in small scans, or no band leaves a rest.
 
     Examples
     --------
@@ -60,10 +61,11 @@ class Outliers:
                 others = np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
                 yield others * each.expected(smooth)
 
-        self.by_rest = np.zeros(use.shape, np.float32)
+        self.by_rest: NDArray[np.float32] | None = None
         if len(narrow):
             self._in_bands[..., narrow] = _REST * self._deviations.far(told, smooth, bands[narrow])
-            self.by_rest = self._in_bands[..., narrow].max(-1)
+            if any(each.varies for each in regressions):
+                self.by_rest = self._in_bands[..., narrow].max(-1)
 
     def far_from(self, expected: Cube) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return how far every spectrum is, and how badly it is fitted.

@@ -1,4 +1,4 @@
-"""What a half-trained network finds foreign: what neither it nor the other bands let expect."""
+"""What is foreign: what neither a half-trained network nor the other bands let expect."""
 
 import numpy as np
 import pytest
@@ -103,8 +103,10 @@ def test_without_other_channels_or_spectra_the_network_decides(
     measured[1, 10:15] += 90
     use = everything()
     use[used:] = False
-    far = outlyingness(measured, expected, use)
+    outliers = Outliers(measured, use)
+    far, _ = outliers.far_from(expected)
     assert far[1, 11:14].min() > 5
+    assert outliers.by_rest is None
 
 
 def test_what_the_rest_explains_to_a_part_is_as_far_as_it_is_not() -> None:
@@ -117,3 +119,15 @@ def test_what_the_rest_explains_to_a_part_is_as_far_as_it_is_not() -> None:
     unknown = np.full_like(measured, 100)
     far, near = (outliers.far_from(each)[0][12:14, 12:14] for each in (expected, unknown))
     np.testing.assert_allclose(far / near, 1.6, rtol=0.15)
+
+
+def test_without_a_network_the_rest_of_the_spectrum_tells_alone() -> None:
+    rng = np.random.default_rng(3)
+    first = np.tile(np.linspace(-2, 2, 60), (60, 1))
+    second = first.copy()
+    second[20:26, 27:33] = 2
+    outliers = Outliers(
+        rng.poisson(lines(first, second)).astype(np.float32), np.ones((60, 60), bool)
+    )
+    assert outliers.by_rest is not None
+    assert outliers.by_rest[22:24, 29:31].min() > 2 * np.quantile(outliers.by_rest, 0.95)
