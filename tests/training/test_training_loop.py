@@ -446,7 +446,7 @@ def test_a_larger_scan_takes_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> N
 # What is left out
 
 
-def _weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+def _weights_shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """Return the weights of the spectra at each step of what will be trained."""
     weights, shards_at = [], Shards.at
 
@@ -471,7 +471,7 @@ def test_a_piece_that_can_fill_a_shard_is_not_left_out(
     anomaly[2:17, 5:20] = True
     far = np.where(domain | anomaly, 9.0, 0.0)
     monkeypatch.setattr(Outliers, "far_from", lambda *_: (far, far))
-    weights = _weights(monkeypatch)
+    weights = _weights_shown(monkeypatch)
     config = replace(BRIEF, epochs=8, left_out=0.35)
     train(network, cube, np.ones((40, 40), bool), config, shape=shape)
     assert weights[0].all()
@@ -488,7 +488,7 @@ def test_what_does_not_fit_the_rest_of_its_spectrum_is_left_out_from_the_start(
     lines = first[..., None] * _peak(5, 2) + second[..., None] * _peak(18, 2)
     cube = _counts((1 + lines) / len(ENERGY), 10_000)
     network, shape = _network(cube)
-    weights = _weights(monkeypatch)
+    weights = _weights_shown(monkeypatch)
     train(network, cube, np.ones((60, 60), bool), replace(BRIEF, left_out=0.05), shape=shape)
     left_out = weights[0] == 0
     assert left_out[21:25, 28:32].all()
@@ -512,7 +512,7 @@ def test_a_network_is_asked_what_is_foreign_once_it_knows_something_or_nothing_e
         return far, far
 
     monkeypatch.setattr(Outliers, "far_from", far_from)
-    weights = _weights(monkeypatch)
+    weights = _weights_shown(monkeypatch)
     config = replace(BRIEF, epochs=epochs, shards_per_epoch=2, batch_size=2, left_out=0.05)
     train(network, cube, np.ones((side, side), bool), config, shape=shape)
     changes = [n for n in range(1, epochs) if (weights[n] != weights[n - 1]).any()]
