@@ -196,6 +196,7 @@ class _Training:
         self._show(self.training_weight, half if self.summed_epochs else 1)
         self.rare = np.empty((0, 2), np.intp)
         self.outliers: Outliers | None = None
+        self.first_look = 0
         if config.left_out:
             self.fine = fine // half * half
             with threadpool_limits(1, "blas"):  # the threads are dask's
@@ -203,6 +204,7 @@ class _Training:
                 self.outliers = Outliers(coarse, self.training_weight > 0)
             if self.outliers.by_rest is not None:
                 self._leave_out(self.outliers.by_rest)
+                self.first_look = int(_FIRST_LOOK * config.epochs)
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -245,8 +247,6 @@ class _Training:
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         every = min(epochs * _SHARE, _LONGEST_WAIT)
         looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
-        if self.outliers and self.outliers.by_rest is not None:
-            looks = {epoch for epoch in looks if epoch >= int(_FIRST_LOOK * epochs)}
         progress = tqdm(
             total=epochs,
             desc="Training the 3D-CVAE",
@@ -279,7 +279,7 @@ class _Training:
                     )
                     progress.total = epoch  # else a notebook's bar says that it failed
                     break
-                if self.outliers and epoch in looks:
+                if self.outliers and epoch in looks and epoch >= self.first_look:
                     self._sort_out(self.outliers)
         except KeyboardInterrupt:
             if not history.best_epoch:
