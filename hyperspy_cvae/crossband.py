@@ -5,13 +5,13 @@ from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
-from scipy.stats import median_abs_deviation
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures
 
 from hyperspy_cvae.blocks import Cube, blockwise, spectra_at, to_map, totals
 from hyperspy_cvae.quadratic import Brightness, numbers_for, root_of
+from hyperspy_cvae.robust import robust_deviation
 from hyperspy_cvae.sampling import some, some_of
 
 DARKEST = 0.05
@@ -277,8 +277,8 @@ class Regression:
 def _within_bulk(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which spectra lie among most others in all numbers, ``(spectra,)``."""
     apart = np.abs(numbers - np.median(numbers, axis=0))
-    deviation = median_abs_deviation(numbers, axis=0, scale="normal")
-    farthest = (apart / np.maximum(deviation, np.finfo(np.float32).tiny)).max(1)
+    deviation = robust_deviation(numbers, np.abs(numbers).max(0))
+    farthest = (apart / np.where(deviation > 0, deviation, np.inf)).max(1)
     within: NDArray[np.bool_] = farthest <= max(_FARTHEST, np.quantile(farthest, _FITTING))
     return within
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at
 from hyperspy_cvae.crossband import DARKEST
+from hyperspy_cvae.robust import robust_deviation
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import energy_bands
 from hyperspy_cvae.smoothing import noise_gain, smoothed_blocks
@@ -97,7 +97,8 @@ class Deviations:
             inside = band > 0
             faintest = DARKEST * np.abs(expected).mean(0) + _TINY
             usual = _residual(self._usual_spectra[:, inside], expected, faintest, usual_gain)
-            deviation = median_abs_deviation(usual, axis=0, scale="normal")
+            size = np.sqrt(np.maximum(np.abs(self._usual_spectra[:, inside]).mean(0), faintest))
+            deviation = robust_deviation(usual, size)
             # Without any a channel says nothing.
             share = band[inside] / band.sum() / np.where(deviation > 0, deviation**2, np.inf)
             terms.append((inside, faintest, share.astype(np.float32)))
@@ -117,8 +118,9 @@ class Deviations:
         blocks = blockwise(roots_of_misfits, self.smooth, cube, gain, channels=len(bands))
         misfits = blocks.compute()
         usual = misfits[self._usual]
-        spread = median_abs_deviation(usual, axis=0, scale="normal") + _TINY
-        far: NDArray[np.float32] = (misfits - np.median(usual, axis=0)) / spread
+        middle = np.median(usual, axis=0)
+        spread = robust_deviation(usual, middle)
+        far: NDArray[np.float32] = (misfits - middle) / np.where(spread > 0, spread, np.inf)
         return far
 
 

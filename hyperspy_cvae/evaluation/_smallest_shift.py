@@ -30,9 +30,9 @@ def smallest_shift(
     """Return the smallest shift of all structure in a place that goes below a limit.
 
     Eight shifts between one channel and a quarter of the energy range are injected into discs
-    spread over the scan, which together are no more than 2 % of it, or one at a time: recorded
-    counts are moved to higher energies, and those at the low end of the range stay. The scan is
-    then reconstructed and scored as it was before.
+    spread over the scan. Recorded counts are moved to higher energies, and those at the low end of
+    the range stay. The scan is then reconstructed and scored as it was before. If the discs
+    together were more than 2 % of the scan, they are injected one at a time, by bisection.
 
     Parameters
     ----------
@@ -63,22 +63,35 @@ def smallest_shift(
     radius = min(_LARGEST_RADIUS, max(0.5, np.sqrt(EXCEPTIONS * len(pixels) / np.pi)))
     largest = max(2, int(_LARGEST_SHIFT * channels.sum()))
     shifts = np.unique(np.rint(np.geomspace(1, largest, _SHIFTS)).astype(int))
-    at_once = int(np.clip(EXCEPTIONS * len(pixels) / (np.pi * radius**2), 1, len(shifts)))
     # A sequence whose points lie apart from each other, at the nearest pixels that are judged.
     spread = (0.5 + np.arange(len(shifts))[:, None] * _STEPS) % 1 * judged.shape
     places = [pixels[np.square(pixels - point).sum(1).argmin()] for point in spread]
-    found = np.zeros(len(shifts), bool)
-    for first in range(0, len(shifts), at_once):
-        some = slice(first, first + at_once)
-        discs = [bright & disc(judged.shape, place, radius) for place in places[some]]
-        moved = np.any(discs, axis=0)
+    discs = [bright & disc(judged.shape, place, radius) for place in places]
+
+    def reach(some: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which of some shifts reach the limit, each in its disc."""
+        moved = np.any([discs[each] for each in some], axis=0)
         spectra = spectra_at(cube, moved)
-        for each, shift in zip(discs, shifts[some], strict=True):
-            spectra[each[moved]] = shifted(spectra[each[moved]], channels, int(shift))
+        for each in some:
+            inside = discs[each][moved]
+            spectra[inside] = shifted(spectra[inside], channels, int(shifts[each]))
         injected = replaced(cube, moved, spectra)
         measured, expected = (
             channels_of(each, channels) for each in (injected, reconstruct(injected))
         )
         scores = score_spectra(measured, expected, score, dispersion, judged)
-        found[some] = [np.nanmin(scores[each]) <= limit for each in discs]
+        return np.array([np.nanmin(scores[discs[each]]) <= limit for each in some])
+
+    found = np.zeros(len(shifts), bool)
+    if len(shifts) * np.pi * radius**2 <= EXCEPTIONS * len(pixels):
+        found = reach(np.arange(len(shifts)))
+    else:  # one at a time; larger shifts are found if a smaller one is
+        lowest, highest = 0, len(shifts)
+        while lowest < highest:
+            middle = (lowest + highest) // 2
+            if reach(np.array([middle]))[0]:
+                highest = middle
+            else:
+                lowest = middle + 1
+        found[highest:] = True
     return 2 * int(radius) + 1, smallest_found(shifts * dispersion, found.astype(float))

@@ -1,12 +1,14 @@
 """The default network: few numbers per pixel, small enough for a laptop."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hyperspy_cvae.networks._cvae import CVAENetwork
+from hyperspy_cvae.networks._cvae import CVAENetwork, noise_like
 
 _GROUPS = 8
 _FARTHEST_LEVEL = 10.0  # standard deviations of the bulk
@@ -66,6 +68,10 @@ class CompactNetwork(CVAENetwork):
     """
 
     floor: Tensor
+    row_means: Tensor
+    column_means: Tensor
+    row_lines: Tensor
+    column_lines: Tensor
     summable = True
 
     def __init__(self, shape: tuple[int, int, int], config: CompactConfig) -> None:
@@ -94,37 +100,39 @@ class CompactNetwork(CVAENetwork):
         )
         self.coarse = coarse = math.ceil(self.rows / 8), math.ceil(self.columns / 8)
         self.to_latent = nn.Linear((third + components) * math.prod(coarse), 2 * config.latent)
+        numbers = config.code + config.contrast
         self.to_code = nn.Sequential(
             nn.Conv2d(components, 48, 5, padding=2),
             nn.SiLU(),
             nn.Conv2d(48, 48, 3, padding=3, dilation=3),
+            _LastAxis(),
             nn.SiLU(),
-            nn.Conv2d(48, 48, 1),
+            nn.Linear(48, 48),
             nn.SiLU(),
-            nn.Conv2d(48, config.code + config.contrast, 1),
+            nn.Linear(48, numbers),
         )
+        # What the latent vector says is put together where energies lie last, as in a shard.
         width = config.mixture
         self.of_row = nn.Sequential(
-            nn.Linear(config.latent, width * self.rows), nn.Unflatten(1, (width, self.rows, 1))
+            nn.Linear(config.latent, self.rows * width), nn.Unflatten(1, (self.rows, 1, width))
         )
         self.of_column = nn.Sequential(
-            nn.Linear(config.latent, width * self.columns),
-            nn.Unflatten(1, (width, 1, self.columns)),
+            nn.Linear(config.latent, self.columns * width),
+            nn.Unflatten(1, (1, self.columns, width)),
         )
-        self.of_surroundings = nn.Sequential(
-            nn.Linear(config.latent, width * math.prod(coarse)),
-            nn.Unflatten(1, (width, *coarse)),
-            nn.Upsample((self.rows, self.columns), mode="bilinear", align_corners=False),
-        )
-        self.of_code = nn.Conv2d(config.code + config.contrast, width, 1)
+        self.of_surroundings = nn.Linear(config.latent, math.prod(coarse) * width)
+        self.of_code = nn.Linear(numbers, width)
         self.compose = nn.Sequential(
             nn.SiLU(),
-            nn.Conv2d(width, width, 1),
+            nn.Linear(width, width),
             nn.SiLU(),
-            nn.Conv2d(width, components, 1),
+            nn.Linear(width, components),
         )
         self.spectrum = nn.Linear(components, channels)
         self.register_buffer("floor", torch.zeros(1))
+        for name, length, fewer in zip(("row", "column"), shape[:2], coarse, strict=True):
+            self.register_buffer(f"{name}_means", _running_means(length))
+            self.register_buffer(f"{name}_lines", _lines(fewer, length))
 
     @torch.no_grad()
     def adapt(self, spectra: Tensor, floor: float) -> None:
@@ -160,46 +168,68 @@ class CompactNetwork(CVAENetwork):
         ]
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log_variance, numbers, drift = self._encoded(intensities, self._layers()[0])
+        drift = drift[:, :, None, None].expand(-1, -1, self.columns, -1)
+        return mean, log_variance, torch.cat([numbers, drift], -1)
+
+    def decode(
+        self,
+        latent: Tensor,
+        code: Tensor | None,
+        random: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        assert code is not None
+        return self._decoded(latent, code[..., :-1], code[:, :, 0, -1], self._layers()[1], random)
+
+    def forward(
+        self, intensities: Tensor, random: Sequence[torch.Generator] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        first, last = self._layers()
+        mean, log_variance, numbers, drift = self._encoded(intensities, first)
+        latent = self.drawn(mean, log_variance, random)
+        return self._decoded(latent, numbers, drift, last, random), mean, log_variance
+
+    def _encoded(
+        self, intensities: Tensor, layer: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return posterior, code ``(batch, rows, columns, numbers)`` and drift ``(batch, rows)``."""
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
-        spectral, _ = self._layers()
-        row = (intensities.sum(2) / total.sum(2)) @ spectral.T + self.spectral.bias
+        row = (intensities.sum(2) / total.sum(2)) @ layer.T + self.spectral.bias
         drift = self.to_drift(row.transpose(1, 2)).squeeze(1)
         # Divided after the product, which is far smaller than the shard.
-        weight = self._drifted(spectral, drift)
-        components = torch.einsum("brce,brke->brck", intensities, weight) / total
-        components = (components + self.spectral.bias).permute(0, 3, 1, 2)
+        components = _Projected.apply(intensities.flatten(0, 1), self._drifted(layer, drift))
+        components = components.view(*total.shape[:3], -1) / total + self.spectral.bias
+        images = components.permute(0, 3, 1, 2)
         # The convolutions are normalised, and tell little of what is the same all over the shard.
-        level = nn.functional.adaptive_avg_pool2d(components, self.coarse).flatten(1)
+        level = nn.functional.adaptive_avg_pool2d(images, self.coarse).flatten(1)
         level = level.clamp(-_FARTHEST_LEVEL, _FARTHEST_LEVEL)
-        features = torch.cat([self.convolutions(components), level], 1)
+        features = torch.cat([self.convolutions(images), level], 1)
         mean, log_variance = self.to_latent(features).chunk(2, dim=1)
-        drift = drift[:, :, None, None].expand(-1, -1, self.columns, -1)
-        return mean, log_variance, torch.cat([self._code(components), drift], -1)
+        kind, contrast = self.to_code(images).split([self.config.code, self.config.contrast], -1)
+        surroundings = _along_both(self.row_means, self.column_means, contrast)
+        numbers = torch.cat([kind, contrast - surroundings], -1).tanh()
+        return mean, log_variance, numbers, drift
 
-    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
-        assert code is not None
-        numbers, drift = code[..., :-1], code[:, :, 0, -1]
+    def _decoded(
+        self,
+        latent: Tensor,
+        numbers: Tensor,
+        drift: Tensor,
+        layer: Tensor,
+        random: Sequence[torch.Generator] | None,
+    ) -> Tensor:
         if self.training:
-            numbers = numbers + self.config.code_noise * self.noise(numbers)
+            numbers = numbers + self.config.code_noise * noise_like(numbers, random)
+        surroundings = self.of_surroundings(latent).unflatten(1, (*self.coarse, -1))
         features = (
-            self.of_code(numbers.permute(0, 3, 1, 2))
+            self.of_code(numbers)
             + self.of_row(latent)
             + self.of_column(latent)
-            + self.of_surroundings(latent)
+            + _along_both(self.row_lines, self.column_lines, surroundings)
         )
-        components = self.compose(features).permute(0, 2, 3, 1)
-        _, spectra = self._layers()
-        one = torch.ones_like(components[..., :1])
-        return torch.cat([components, one], -1) @ self._drifted(spectra, drift)
-
-    def _code(self, components: Tensor) -> Tensor:
-        """Return the code of each pixel, ``(batch, rows, columns, numbers)``, from -1 to 1."""
-        config = self.config
-        kind, contrast = self.to_code(components).split([config.code, config.contrast], 1)
-        surroundings = nn.functional.avg_pool2d(
-            contrast, _SURROUNDINGS, 1, _SURROUNDINGS // 2, count_include_pad=False
-        )
-        return torch.cat([kind, contrast - surroundings], 1).tanh().permute(0, 2, 3, 1)
+        components = self.compose(features)
+        logits = _Composed.apply(components.flatten(0, 1), self._drifted(layer, drift))
+        return logits.view(*components.shape[:3], -1)
 
     def _layers(self) -> tuple[Tensor, Tensor]:
         """Return the first layer and the last, with its bias, ``(n, energy)``.
@@ -207,23 +237,22 @@ class CompactNetwork(CVAENetwork):
         Of channels summed up, what is exact for the spectrum that the last layer's bias makes, and
         to first order near it.
         """
-        first = self.spectral.weight
-        last = torch.cat([self.spectrum.weight, self.spectrum.bias[:, None]], 1).T
-        if self.width == 1:
-            return first, last
-        whole = last.shape[1] // self.width * self.width
-        share = torch.log_softmax(
-            self.spectrum.bias.detach()[:whole].unflatten(0, (-1, self.width)), -1
-        )
-        first, last = (
-            torch.einsum("new,ew->ne", layer[:, :whole].unflatten(1, (-1, self.width)), share.exp())
-            for layer in (first, last)
-        )
-        entropy = -(share * share.exp()).sum(-1)
-        return first, torch.cat([last[:-1], last[-1:] + entropy])
+        first, last = self.spectral.weight, self.spectrum.weight.T
+        layers = torch.cat([first, last, self.spectrum.bias[None]])
+        if self.width > 1:
+            width, whole = self.width, layers.shape[1] // self.width * self.width
+            share = torch.log_softmax(
+                self.spectrum.bias.detach()[:whole].unflatten(0, (-1, width)), -1
+            )
+            weighted = layers[:, :whole] * (width * share.exp()).flatten()
+            layers = nn.functional.avg_pool1d(weighted, width)
+            entropy = -(share * share.exp()).sum(-1)
+            layers = torch.cat([layers[:-1], layers[-1:] + entropy])
+        first, last = layers.split([len(first), len(last) + 1])
+        return first, last
 
     def _drifted(self, spectra: Tensor, drift: Tensor) -> Tensor:
-        """Return spectra ``(n, energy)`` as they are in each row, ``(batch, rows, n, energy)``.
+        """Return spectra ``(n, energy)`` as they are in each row, ``(batch * rows, n, energy)``.
 
         Cubic convolution interpolates between whole shifts (R. G. Keys, IEEE Trans. Acoust. 29
         (1981) 1153); beyond the axis a spectrum goes on as it ends.
@@ -231,15 +260,118 @@ class CompactNetwork(CVAENetwork):
         farthest = self.farthest / self.width
         spacing = math.ceil(farthest / _SHIFTS)
         steps = math.ceil(farthest / spacing) + 1
-        reach = steps * spacing
-        padded = nn.functional.pad(spectra, (reach, reach), mode="replicate")
-        shifted = padded.unfold(-1, spectra.shape[-1], spacing)
         whole = torch.arange(steps, -steps - 1, -1, dtype=drift.dtype, device=drift.device)
-        distance = (farthest / spacing * drift[..., None] - whole).abs()
+        offset = farthest / spacing * drift.reshape(-1, 1) - whole
+        return _Moved.apply(spectra, _Keys.apply(offset), spacing)
+
+
+class _Keys(torch.autograd.Function):
+    """The kernel of cubic convolution, with its derivative in closed form."""
+
+    @staticmethod
+    def forward(context: Any, offset: Tensor) -> Tensor:
+        distance = offset.abs()
         near = (1.5 * distance - 2.5) * distance.square() + 1
         far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
-        share = torch.where(distance < 1, near, torch.where(distance < 2, far, 0))
-        return torch.einsum("brs,nse->brne", share, shifted)
+        slope_near = (4.5 * distance - 5) * distance
+        slope_far = (5 - 1.5 * distance) * distance - 4
+        is_near, is_beyond = distance < 1, distance >= 2
+        slope = torch.where(is_near, slope_near, slope_far).masked_fill_(is_beyond, 0)
+        context.save_for_backward(slope * offset.sign())
+        return torch.where(is_near, near, far).masked_fill_(is_beyond, 0)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        (slope,) = context.saved_tensors
+        return gradient * slope
+
+
+class _Moved(torch.autograd.Function):
+    """Mixtures of spectra that are moved along the energy axis, as two products of matrices."""
+
+    @staticmethod
+    def forward(context: Any, spectra: Tensor, share: Tensor, spacing: int) -> Tensor:
+        """Return those of ``(n, energy)`` by shares ``(m, shifts)``, ``(m, n, energy)``."""
+        number, channels = spectra.shape
+        shifts = share.shape[1]
+        reach = spacing * (shifts // 2)
+        padded = nn.functional.pad(spectra, (reach, reach), mode="replicate")
+        moved = padded.unfold(-1, channels, spacing).transpose(0, 1).reshape(shifts, -1)
+        context.save_for_backward(share, moved)
+        context.spacing, context.number = spacing, number
+        return (share @ moved).unflatten(-1, (number, channels))
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        share, moved = context.saved_tensors
+        gradient = gradient.flatten(1)
+        of_moved = (share.T @ gradient).unflatten(-1, (context.number, -1))
+        shifts, number, channels = of_moved.shape
+        reach = context.spacing * (shifts // 2)
+        of_padded = gradient.new_zeros(number, channels + 2 * reach)
+        for shift, each in enumerate(of_moved):
+            first = shift * context.spacing
+            of_padded[:, first : first + channels] += each
+        of_spectra = of_padded[:, reach : reach + channels]
+        of_spectra[:, 0] += of_padded[:, :reach].sum(1)
+        of_spectra[:, -1] += of_padded[:, reach + channels :].sum(1)
+        return of_spectra, (moved @ gradient.T).T, None
+
+
+class _Projected(torch.autograd.Function):
+    """Products of the spectra of each row with spectra of its own, ``(rows, columns, n)``."""
+
+    @staticmethod
+    def forward(context: Any, intensities: Tensor, spectra: Tensor) -> Tensor:
+        context.save_for_backward(intensities, spectra)
+        return intensities.bmm(spectra.mT)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
+        intensities, spectra = context.saved_tensors
+        of_intensities = gradient.bmm(spectra) if context.needs_input_grad[0] else None
+        return of_intensities, gradient.mT.bmm(intensities)
+
+
+class _Composed(torch.autograd.Function):
+    """Sums of the spectra of each row, of which the last counts once, ``(rows, columns, energy)``."""
+
+    @staticmethod
+    def forward(context: Any, components: Tensor, spectra: Tensor) -> Tensor:
+        one = components.new_ones(()).expand(*components.shape[:2], 1)
+        components = torch.cat([components, one], -1)
+        context.save_for_backward(components, spectra)
+        return components.bmm(spectra)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        components, spectra = context.saved_tensors
+        return gradient.bmm(spectra[:, :-1].mT), components.mT.bmm(gradient)
+
+
+class _LastAxis(nn.Module):
+    """Images ``(batch, n, rows, columns)`` as ``(batch, rows, columns, n)``."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1)
+
+
+def _along_both(of_rows: Tensor, of_columns: Tensor, values: Tensor) -> Tensor:
+    """Return what two matrices make of the rows and columns of ``(batch, rows, columns, n)``."""
+    return of_columns @ (of_rows @ values.flatten(2)).unflatten(-1, values.shape[2:])
+
+
+def _running_means(length: int) -> Tensor:
+    """Return what takes the mean over the surroundings that lie on an axis, ``(length, length)``."""
+    place = torch.arange(length)
+    near = ((place[:, None] - place).abs() <= _SURROUNDINGS // 2).float()
+    return near / near.sum(1, keepdim=True)
+
+
+def _lines(fewer: int, length: int) -> Tensor:
+    """Return what interpolates a few values along an axis linearly, ``(length, fewer)``."""
+    values = torch.eye(fewer)[None]
+    return nn.functional.interpolate(values, length, mode="linear", align_corners=False)[0].T
 
 
 def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:

@@ -1,5 +1,7 @@
 """What every network of the registry has in common: encode, sample, decode."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +16,10 @@ class CVAENetwork(nn.Module):
 
     summable = False
     """Whether a network can also be shown channels that are summed up, by ``width``."""
+    large = False
+    """Whether its operations are so long that several threads do them sooner than one."""
     width = 1
     """Channels of the axis in one of the shards; logits are of sums over as many."""
-    share = (0, 1)
-    """Which part of a batch a network is shown, and of how many: each has its part of the noise."""
 
     def encode(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Encode shards.
@@ -32,7 +34,9 @@ class CVAENetwork(nn.Module):
         """
         raise TypeError(f"{type(self).__name__} does not define encode")
 
-    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
+    def decode(
+        self, latent: Tensor, code: Tensor | None, random: Sequence[torch.Generator] | None = None
+    ) -> Tensor:
         """Logits ``(batch, rows, columns, energy)`` of latent vectors and code."""
         raise TypeError(f"{type(self).__name__} does not define decode")
 
@@ -51,17 +55,36 @@ class CVAENetwork(nn.Module):
         """Return the matrices and kernels that Muon may move; none by default."""
         return []
 
-    def noise(self, values: Tensor) -> Tensor:
-        """Return normally distributed numbers, as many as there are values of its shards."""
-        part, parts = self.share
-        shards, *each = values.shape
-        drawn = torch.randn(parts * shards, *each, dtype=values.dtype, device=values.device)
-        return drawn[part * shards :][:shards]
+    def forward(
+        self, intensities: Tensor, random: Sequence[torch.Generator] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, posterior mean and log-variance; the latent vector is drawn while training.
 
-    def forward(self, intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, posterior mean and log-variance; the latent vector is drawn while training."""
+        Parameters
+        ----------
+        intensities
+            Shards ``(batch, rows, columns, energy)``.
+        random
+            Sources of what is drawn, one for each shard; torch's own by default.
+        """
         mean, log_variance, code = self.encode(intensities)
-        latent = mean
-        if self.training:
-            latent = mean + self.noise(mean) * torch.exp(0.5 * log_variance)
-        return self.decode(latent, code), mean, log_variance
+        latent = self.drawn(mean, log_variance, random)
+        return self.decode(latent, code, random), mean, log_variance
+
+    def drawn(
+        self, mean: Tensor, log_variance: Tensor, random: Sequence[torch.Generator] | None
+    ) -> Tensor:
+        """Return latent vectors of the posterior while training, else its means."""
+        if not self.training:
+            return mean
+        return mean + noise_like(mean, random) * torch.exp(0.5 * log_variance)
+
+
+def noise_like(values: Tensor, random: Sequence[torch.Generator] | None) -> Tensor:
+    """Return normally distributed numbers, as many as there are values of some shards."""
+    if random is None:
+        return torch.randn_like(values)
+    drawn = torch.empty_like(values)
+    for shard, source in zip(drawn, random, strict=True):
+        shard.normal_(generator=source)
+    return drawn

@@ -1,7 +1,9 @@
 """The published network, layer for layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from hyperspy_cvae.networks._cvae import CVAENetwork
@@ -29,6 +31,8 @@ class PaperNetwork(CVAENetwork):
     Where the strides do not divide an axis, the mirrored layers get the output padding that
     restores it, so that any number of channels is accepted.
     """
+
+    large = True
 
     # channels, kernel, stride, padding; of each convolution of the encoder
     _layers = (
@@ -83,5 +87,10 @@ class PaperNetwork(CVAENetwork):
         mean, log_variance = self.encoder(intensities.unsqueeze(1)).chunk(2, dim=1)
         return mean, log_variance, None
 
-    def decode(self, latent: Tensor, code: Tensor | None = None) -> Tensor:
+    def decode(
+        self,
+        latent: Tensor,
+        code: Tensor | None = None,
+        random: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
         return self.decoder(latent).squeeze(1)

@@ -1,14 +1,20 @@
 """Principal component analysis as HyperSpy does it."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh, eigvalsh
+
+_AT_ONCE = 64 * 2**20  # bytes of spectra in float64
 
 
 class PCA:
-    """Reconstruction from the first principal components, by HyperSpy's ``decomposition()``.
+    """Reconstruction from the first principal components, those of HyperSpy's ``decomposition()``.
 
-    The only reconstructor that needs HyperSpy: what users compare with is the decomposition they
-    know, not another one of the same name.
+    They are found as eigenvectors of the products of channels with each other, or of spectra if
+    these are fewer, in float64: several times as quick as a singular value decomposition, and as
+    exact for components that are not below a hundred millionth of the first.
 
     Parameters
     ----------
@@ -19,8 +25,6 @@ class PCA:
     ----------
     components
         Orthonormal, ``(energy, n_components)``; the first k span what the first k of HyperSpy's do.
-    explained_variance_ratio
-        Of all components, as HyperSpy's scree plot shows it.
 
     Examples
     --------
@@ -38,26 +42,38 @@ class PCA:
             )
         self.n_components = n_components
         self.components: NDArray[np.floating] | None = None
-        self.explained_variance_ratio: NDArray[np.floating] | None = None
+        self._products: NDArray[np.float64] | None = None
 
     def fit(self, cube: NDArray[np.float32], use: NDArray[np.bool_] | None = None) -> "PCA":
         """Learn the components from the spectra of ``cube`` ``(rows, columns, energy)``."""
-        from hyperspy.signals import Signal1D
-
-        spectra = cube[np.ones(cube.shape[:2], bool) if use is None else use]
+        spectra = cube.reshape(-1, cube.shape[2])
+        if use is not None and not use.all():
+            spectra = spectra[use.ravel()]
         most = min(spectra.shape)
         if self.n_components > most:
             raise ValueError(
                 f"n_components is {self.n_components}, but {spectra.shape[0]} spectra of "
                 f"{spectra.shape[1]} channels have at most {most}: ask for fewer."
             )
-        signal = Signal1D(spectra.copy())
-        # The randomised solver draws from a global generator: two runs would differ.
-        signal.decomposition(svd_solver="full", print_info=False)
-        learnt = signal.learning_results
-        self.components = np.linalg.qr(learnt.factors[:, : self.n_components])[0]
-        self.explained_variance_ratio = learnt.explained_variance_ratio
+        few = len(spectra) < spectra.shape[1]
+        products = spectra.astype(np.float64) @ spectra.T if few else _of_channels(spectra)
+        first = [most - self.n_components, most - 1]
+        vectors = eigh(products, subset_by_index=first)[1][:, ::-1]
+        if few:
+            vectors = spectra.T @ vectors
+        self.components = np.linalg.qr(vectors)[0]
+        self._products = products
+        self.__dict__.pop("explained_variance_ratio", None)  # of another cube
         return self
+
+    @cached_property
+    def explained_variance_ratio(self) -> NDArray[np.float64]:
+        """Of all components, as HyperSpy's scree plot shows it."""
+        if self._products is None:
+            raise ValueError("the PCA has no components yet: call fit first.")
+        variances = np.maximum(eigvalsh(self._products)[::-1], 0)
+        ratio: NDArray[np.float64] = variances / variances.sum()
+        return ratio
 
     def reconstruct(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
         """Project the spectra of ``cube`` onto the components."""
@@ -65,3 +81,14 @@ class PCA:
             raise ValueError("the PCA has no components yet: call fit first.")
         components = np.asarray(self.components[:, : self.n_components], dtype=np.float32)
         return ((cube @ components) @ components.T).astype(np.float32, copy=False)
+
+
+def _of_channels(spectra: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the products of all channels with each other, ``(energy, energy)``."""
+    channels = spectra.shape[1]
+    total = np.zeros((channels, channels))
+    at_once = max(1, _AT_ONCE // (8 * channels))
+    for begin in range(0, len(spectra), at_once):
+        block = spectra[begin : begin + at_once].astype(np.float64)
+        total += block.T @ block
+    return total

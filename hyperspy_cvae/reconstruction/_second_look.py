@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter, label
-from scipy.stats import median_abs_deviation
 
 from hyperspy_cvae.blocks import Cube, blockwise, kept, spectra_at, sums, totals
 from hyperspy_cvae.crossband import DARKEST, CrossBand
+from hyperspy_cvae.robust import ROUNDING, robust_deviation
 from hyperspy_cvae.shards import binned_blocks, energy_bands, fine_width
 from hyperspy_cvae.smoothing import smoothed_blocks
 
@@ -122,7 +122,7 @@ def doubt(intensities: Cube, spectra: Cube, parts: NDArray[np.bool_]) -> NDArray
     rows, columns, channels = intensities.shape
     moments = totals(_moments, intensities, spectra) / (rows * columns)
     variance, mean = moments[:channels], moments[channels:]
-    counted = parts & (variance > 0) & (mean > 0)
+    counted = parts & (variance > (ROUNDING * mean) ** 2) & (mean > 0)
     number = np.maximum(counted.sum(1), 1)
     weights = (counted / np.where(variance > 0, variance, 1)).T.astype(np.float32)
     shares = (counted / np.where(mean > 0, mean, 1)).T.astype(np.float32)
@@ -146,7 +146,7 @@ def doubt(intensities: Cube, spectra: Cube, parts: NDArray[np.bool_]) -> NDArray
         misfit = misfits[..., part]
         misfit = gaussian_filter(misfit / np.maximum(brightness, DARKEST), _RADIUS)
         bright = brightness > DARKEST
-        deviation = median_abs_deviation(misfit[bright], scale="normal") if bright.any() else 0
+        deviation = robust_deviation(misfit[bright], misfit.max()) if bright.any() else 0
         if deviation > 0:
             excess = (misfit - np.median(misfit[bright])) / deviation
             doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)

@@ -68,8 +68,8 @@ class TrainingConfig:
 
     epochs: int = 48
     summed: float = 0.75
-    shards_per_epoch: int = 64
-    batch_size: int = 2
+    shards_per_epoch: int = 32
+    batch_size: int = 1
     learning_rate: float = 2e-3
     hidden_learning_rate: float = 6e-3
     schedule: Literal["onecycle", "plateau"] = "onecycle"

@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -11,12 +13,12 @@ import torch
 from scipy.ndimage import label
 from threadpoolctl import threadpool_limits
 from torch import Tensor, distributed
-from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, to_map
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
+from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._loss import cross_entropy
@@ -136,9 +138,10 @@ def train(
         for layer in network.modules():
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
-        training = _Training(network, cube, use, config, shape, margin, seed, device)
-        with checked_precision(network, training.some_shards):
-            return training.run(show_progressbar)
+        with nullcontext() if network.large else one_thread():
+            training = _Training(network, cube, use, config, shape, margin, seed, device)
+            with checked_precision(network, training.some_shards):
+                return training.run(show_progressbar)
 
 
 class _Training:
@@ -176,8 +179,6 @@ class _Training:
         shapes = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(shapes), floor)
         self.network = network.to(device)
-        network.share = self.part, self.parts
-        self.replica = network if self.parts == 1 else DistributedDataParallel(network)
         # One cycle ends where it is best: what tiles say of its last epochs is noise.
         self.tiles = (
             held_out_tiles(weight > 0, shape, config.held_out, self.random)
@@ -191,8 +192,8 @@ class _Training:
         self.cube, self.spectra, self.shape, self.device = cube, spectra, shape, device
         fine = fine_width(cube.shape[2])
         half = max(1, fine // 2)
-        summed = config.summed if network.summable and config.schedule == "onecycle" else 0.0
-        self.summed_epochs = round(summed * config.epochs)
+        summable = network.summable and config.schedule == "onecycle"
+        self.summed_epochs = round(config.summed * config.epochs) if summable else 0
         self._show(self.training_weight, half if self.summed_epochs else 1)
         self.rare = np.empty((0, 2), np.intp)
         self.outliers: Outliers | None = None
@@ -202,6 +203,13 @@ class _Training:
             with threadpool_limits(1, "blas"):  # the threads are dask's
                 coarse = kept(binned_blocks(cube, self.fine))
                 self.outliers = Outliers(coarse, self.training_weight > 0)
+            width = half if summable else 1
+            same = width == self.network.width
+            self.looked_at = (
+                self.shards
+                if same
+                else Shards(cube, self.training_weight, shape, width, device)
+            )
             if self.outliers.by_rest is not None:
                 self._leave_out(self.outliers.by_rest)
                 self.first_look = int(_FIRST_LOOK * config.epochs)
@@ -227,7 +235,7 @@ class _Training:
         spectra = self.spectra if width == 1 else binned(self.spectra, width)
         self.shards = Shards(self.cube, weight, self.shape, width, self.device)
         self.step = Step(
-            self.replica, self.likelihood_weight, self.config.gradient_clip, self.parts
+            self.network, self.likelihood_weight, self.config.gradient_clip, self.parts
         )
         strength = self.config.recorruption
         self.recorruption = Recorruption(spectra, strength, self.device) if strength else None
@@ -294,7 +302,6 @@ class _Training:
             progress.close()
             self.network.zero_grad()
             self.network.width = 1
-            self.network.share = 0, 1
         history.stopped = history.stopped or "all epochs done"
         self.network.load_state_dict(best_weights)
         self.network.eval()
@@ -305,15 +312,8 @@ class _Training:
         fade = min(1.0, epoch / (config.warm_up * config.epochs)) if config.warm_up else 1.0
         self.network.train()
         found = []
-        for _ in range(self.steps):
-            # A GPU makes the next batch beside the step of the last.
-            with torch.cuda.stream(self.beside) if self.beside else nullcontext():
-                batch = self._drawn()
-            if self.beside:
-                torch.cuda.current_stream().wait_stream(self.beside)
-                for each in batch:
-                    each.record_stream(torch.cuda.current_stream())
-            found.append(self.step(batch, fade * config.beta))
+        for batch, seeds in self._batches():
+            found.append(self.step(batch, fade * config.beta, seeds))
             self.optimiser.step()
         sums = torch.stack(found).sum(0)
         if self.parts > 1:
@@ -327,7 +327,26 @@ class _Training:
             )
         return fit / max(weights, 1), divergence / (self.steps * config.batch_size)
 
-    def _drawn(self) -> Batch:
+    def _batches(self) -> Iterator[tuple[Batch, list[int]]]:
+        """Draw those of an epoch, the next one beside the step of the last."""
+        if not self.beside:
+            with ThreadPoolExecutor(1) as pool:
+                drawn = pool.submit(self._drawn)
+                for _ in range(self.steps - 1):
+                    batch = drawn.result()
+                    drawn = pool.submit(self._drawn)
+                    yield batch
+                yield drawn.result()
+            return
+        for _ in range(self.steps):
+            with torch.cuda.stream(self.beside):
+                batch, seeds = self._drawn()
+            torch.cuda.current_stream().wait_stream(self.beside)
+            for each in batch:
+                each.record_stream(torch.cuda.current_stream())
+            yield batch, seeds
+
+    def _drawn(self) -> tuple[Batch, list[int]]:
         """Shards from anywhere, and how they are shown; of several processes' this one's part."""
         corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
         if len(self.rare):
@@ -341,18 +360,21 @@ class _Training:
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
         shown = corrupt(shown, self.random, self.config.corruption)
+        seeds = self.random.integers(2**63, size=len(corners))
         total = weight.sum()
         shown, target, weight, floor = (
             each.chunk(self.parts)[self.part] for each in (shown, target, weight, floor)
         )
-        return Batch(shown, target, weight, floor, total)
+        own = np.split(seeds, self.parts)[self.part].tolist()
+        return Batch(shown, target, weight, floor, total), own
 
     def _pair(self, intensities: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """What the network is shown, and the spectra of sum one that it is to return."""
         if not self.recorruption:
             return intensities, normalise(intensities)
         shown, target = self.recorruption.pair(intensities, random)
-        return shown, normalise(target, of=intensities)
+        total = intensities.sum(-1, keepdim=True)
+        return shown, target.div_(torch.where(total > 0, total, 1))
 
     @torch.no_grad()
     def _excess(self, corners: np.ndarray) -> np.ndarray:
@@ -380,17 +402,19 @@ class _Training:
         """Give no weight to spectra that are foreign to the network, too, and more to rare bulk."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
-        width = self.fine // self.network.width
         expected = np.empty(outliers.smooth.shape, np.float32)
+        shown, self.network.width = self.network.width, self.looked_at.width
+        together = self.fine // self.network.width
         self.network.eval()
         for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
-            intensities, _, _ = self.shards.at(batch)
+            intensities, _, _ = self.looked_at.at(batch)
             spectra = torch.softmax(self.network(intensities)[0], -1)
             spectra *= intensities.sum(-1, keepdim=True)
-            coarse = spectra[..., : expected.shape[2] * width].unflatten(-1, (-1, width)).sum(-1)
-            for corner, shard in zip(batch.tolist(), coarse.cpu().numpy(), strict=True):
+            coarse = binned(spectra.cpu().numpy(), together)
+            for corner, shard in zip(batch.tolist(), coarse, strict=True):
                 pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
-                expected[np.ix_(*pixels)] = shard
+                expected[np.ix_(*pixels)] = shard[..., : expected.shape[2]]
+        self.network.width = shown
         with threadpool_limits(1, "blas"):
             far, unfit = outliers.far_from(expected)
         # What the rest of the spectrum explains, but not the network, is bulk too, and rare.

@@ -1,14 +1,24 @@
 """How the weights of a network are moved in one cycle."""
 
+import math
+from collections.abc import Sequence
+
 import torch
-from torch import nn
-from torch.optim.lr_scheduler import OneCycleLR
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.training._capture import captured
 from hyperspy_cvae.training._config import TrainingConfig
 
 _DECAY = 0.01
+_RISE, _START, _END = 0.3, 1 / 25, 1 / 250_000  # of a cycle; of the peak of its rate
+_MOMENTUM = 0.85, 0.95  # of AdamW, where the rate is highest and where it is lowest
+_SQUARES, _TINY = 0.999, 1e-8
+_MUON_MOMENTUM = 0.95
+_NEWTON_SCHULZ, _ITERATIONS = (3.4445, -4.775, 2.0315), 5
+_SMALLEST = 1e-7  # norm
+_TOGETHER = 48  # rows up to which, or to twice which, ..., matrices are multiplied together
 
 
 class OneCycle:
@@ -35,41 +45,160 @@ class OneCycle:
     """
 
     def __init__(self, network: CVAENetwork, config: TrainingConfig, steps: int) -> None:
+        self._config, self._steps, self._done = config, steps, 0
         hidden = network.hidden_weights()
-        # Matrices of the same memory: what Muon moves are the weights themselves.
-        self._matrices = [
-            (weight, nn.Parameter(weight.data.view(len(weight), -1))) for weight in hidden
-        ]
         known = {id(weight) for weight in hidden}
         others = [weight for weight in network.parameters() if id(weight) not in known]
-        adamw = torch.optim.AdamW(others, config.learning_rate, fused=can_fuse(network))
-        self._optimisers: list[torch.optim.Optimizer] = [adamw]
-        self._cycles = [OneCycleLR(adamw, config.learning_rate, total_steps=steps)]
+        self._adamw = _AdamW(others)
+        self._muon: _Muon | _CapturedMuon | None = None
         if hidden:
-            rate = config.hidden_learning_rate
-            kind = _CapturedMuon if hidden[0].device.type == "cuda" else torch.optim.Muon
-            muon = kind([matrix for _, matrix in self._matrices], rate, _DECAY)
-            self._optimisers.append(muon)
-            self._cycles.append(OneCycleLR(muon, rate, total_steps=steps, cycle_momentum=False))
+            on_gpu = hidden[0].device.type == "cuda"
+            self._muon = _CapturedMuon(hidden) if on_gpu else _Muon(hidden)
 
+    @torch.no_grad()
     def step(self) -> None:
-        """Move the weights, and the rates along their cycles."""
-        for weight, matrix in self._matrices:
-            matrix.grad = None if weight.grad is None else weight.grad.view_as(matrix)
-        for optimiser, cycle in zip(self._optimisers, self._cycles, strict=True):
-            optimiser.step()
-            cycle.step()
+        """Move the weights by their gradients, and the rates along their cycles."""
+        rate, momentum = one_cycle(self._done, self._steps)
+        self._adamw.step(rate * self._config.learning_rate, momentum)
+        if self._muon:
+            self._muon.step(rate * self._config.hidden_learning_rate)
+        self._done += 1
 
 
-class _CapturedMuon(torch.optim.Muon):
-    """Muon on a GPU, as a graph in which the rate is 1.
+def one_cycle(done: int, steps: int) -> tuple[float, float]:
+    """Return the rate of a step as a share of its peak, and AdamW's momentum.
+
+    The rate rises in three tenths of the steps and falls in the others, along half a cosine each.
+    The momentum is lowest where the rate is highest.
+
+    Examples
+    --------
+    >>> [round(one_cycle(done, 10)[0], 2) for done in (0, 2, 9)]
+    [0.04, 1.0, 0.0]
+    """
+    top = _RISE * steps - 1
+    rises = done <= top
+    begin, end = (0, top) if rises else (top, steps - 1)
+    far = (done - begin) / (end - begin) if end > begin else 1.0
+    height = (1 - math.cos(math.pi * far)) / 2 if rises else (1 + math.cos(math.pi * far)) / 2
+    lowest = _START if rises else _END
+    low, high = _MOMENTUM
+    return lowest + (1 - lowest) * height, high - (high - low) * height
+
+
+class _AdamW:
+    """AdamW by torch's function: its class imports a compiler first, which takes seconds."""
+
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        self._weights = weights
+        self._means, self._squares = ([torch.zeros_like(each) for each in weights] for _ in "mv")
+        self._steps = [torch.zeros((), device=each.device) for each in weights]
+        self._fused = all(each.device.type != "mps" for each in weights)
+
+    def step(self, rate: float, momentum: float) -> None:
+        """Move the weights."""
+        adamw(
+            self._weights,
+            [each.grad for each in self._weights],
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            fused=self._fused,
+            amsgrad=False,
+            beta1=momentum,
+            beta2=_SQUARES,
+            lr=rate,
+            weight_decay=_DECAY,
+            eps=_TINY,
+            maximize=False,
+        )
+
+
+class _Muon:
+    """Muon in float32: many processors multiply bfloat16 several times as slowly.
+
+    Weights are matrices with one row for each of their outputs.
+    """
+
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        self._weights = weights
+        self._sizes = [weight.numel() for weight in weights]
+        self._momentum = torch.cat([torch.zeros_like(weight).ravel() for weight in weights])
+
+    def step(self, rate: float) -> None:
+        """Move the weights."""
+        gradient = torch.cat([weight.grad.ravel() for weight in self._weights])  # type: ignore[union-attr]
+        self._momentum.lerp_(gradient, 1 - _MUON_MOMENTUM)
+        parts = gradient.lerp_(self._momentum, _MUON_MOMENTUM).split(self._sizes)
+        matrices = [
+            part.view(len(weight), -1) for part, weight in zip(parts, self._weights, strict=True)
+        ]
+        for weight, moved in zip(self._weights, orthogonal(matrices), strict=True):
+            rows, columns = moved.shape
+            weight.mul_(1 - rate * _DECAY)
+            weight.add_(moved.view(weight.shape), alpha=-rate * math.sqrt(max(1, rows / columns)))
+
+
+def orthogonal(matrices: Sequence[Tensor]) -> list[Tensor]:
+    r"""Return about the nearest orthogonal matrix to each, by a Newton-Schulz iteration.
+
+    Of a matrix :math:`X_0` with a norm of 1, :math:`X_{i+1} = P_i X_i` with :math:`P_i = a + b A_i
+    + c A_i^2` and :math:`A_i = X_i X_i^T`. All :math:`P_i` are functions of :math:`A_0`, which is
+    small: only their product is multiplied with :math:`X_0`.
+
+    Parameters
+    ----------
+    matrices
+        Of any shapes, float32.
+
+    Examples
+    --------
+    >>> (found,) = orthogonal([torch.randn(3, 40, generator=torch.Generator().manual_seed(0))])
+    >>> bool(0.6 < torch.linalg.svdvals(found).min() < torch.linalg.svdvals(found).max() < 1.3)
+    True
+    """
+    wide = [each if each.shape[0] <= each.shape[1] else each.T for each in matrices]
+    wide = [each / each.norm().clamp_min(_SMALLEST) for each in wide]
+    grams = [each @ each.T for each in wide]
+    found: list[Tensor] = [torch.empty(0)] * len(matrices)
+    sizes = {-(-len(gram) // _TOGETHER) * _TOGETHER for gram in grams}
+    for size in sizes:
+        some = [n for n, gram in enumerate(grams) if size - _TOGETHER < len(gram) <= size]
+        products = _iterated([grams[n] for n in some], size)
+        for n, product in zip(some, products, strict=True):
+            rows = len(wide[n])
+            result = product[:rows, :rows] @ wide[n]
+            found[n] = result if result.shape == matrices[n].shape else result.T
+    return found
+
+
+def _iterated(grams: list[Tensor], size: int) -> Tensor:
+    """Return the products of the iteration's factors, filled up to ``(n, size, size)``."""
+    a, b, c = _NEWTON_SCHULZ
+    gram = grams[0].new_zeros(len(grams), size, size)
+    for whole, each in zip(gram, grams, strict=True):
+        whole[: len(each), : len(each)] = each
+    one = torch.eye(size, device=gram.device)
+    product = one
+    for _ in range(_ITERATIONS):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c).add_(one, alpha=a)
+        product = factor @ product
+        gram = factor @ gram @ factor
+    return product
+
+
+class _CapturedMuon:
+    """Muon on a GPU, as a graph in which the rate is 1, and in bfloat16.
 
     There matrices that are zero become directions, along which the weights are then moved.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
-        super().__init__(matrices, rate, decay)
-        self._directions = [nn.Parameter(torch.zeros_like(matrix)) for matrix in matrices]
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        # Matrices of the same memory: what is moved are the weights themselves.
+        self._weights = weights
+        self._matrices = [weight.data.view(len(weight), -1) for weight in weights]
+        self._directions = [nn.Parameter(torch.zeros_like(matrix)) for matrix in self._matrices]
         for direction in self._directions:
             direction.grad = torch.zeros_like(direction)
         self._unit = torch.optim.Muon(self._directions, 1.0, 0.0)
@@ -81,16 +210,14 @@ class _CapturedMuon(torch.optim.Muon):
             direction.zero_()
         self._unit.step()
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move the matrices."""
-        (group,) = self.param_groups
-        for direction, matrix in zip(self._directions, group["params"], strict=True):
-            direction.grad.copy_(matrix.grad)  # type: ignore[union-attr]
+    def step(self, rate: float) -> None:
+        """Move the weights."""
+        for direction, weight in zip(self._directions, self._weights, strict=True):
+            direction.grad.copy_(weight.grad.view_as(direction))  # type: ignore[union-attr]
         self._graph.replay()
-        for direction, matrix in zip(self._directions, group["params"], strict=True):
-            matrix.mul_(1 - group["lr"] * group["weight_decay"])
-            matrix.add_(direction, alpha=group["lr"])
+        for direction, matrix in zip(self._directions, self._matrices, strict=True):
+            matrix.mul_(1 - rate * _DECAY)
+            matrix.add_(direction, alpha=rate)
 
 
 def can_fuse(network: CVAENetwork) -> bool:

@@ -76,7 +76,8 @@ class Recorruption:
         drawn = torch.from_numpy(random.integers(len(self._bank), size=shape))
         sign = torch.from_numpy(random.choice(np.array([-1, 1], np.float32), size=shape))
         scale = intensities.sum(-1).clamp_min(0).sqrt() * sign.to(intensities.device)
-        noise, scale = self._bank[drawn.to(intensities.device)], scale[..., None]
+        noise = self._bank.index_select(0, drawn.to(intensities.device).ravel())
+        noise, scale = noise.view(intensities.shape), scale[..., None]
         return (
             torch.addcmul(intensities, noise, scale, value=self.strength),
             torch.addcmul(intensities, noise, scale, value=-1 / self.strength),

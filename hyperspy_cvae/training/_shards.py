@@ -29,7 +29,7 @@ class Shards:
         self.weight = torch.from_numpy(weight)
         self.shape = shape
         self.device = device
-        self._width = width
+        self.width = width
         self._on_disk: da.Array | None = None
         if isinstance(cube, da.Array):
             self._on_disk = cube
@@ -56,9 +56,14 @@ class Shards:
                 each.to(self.device)
                 for each in (intensities, weight, entropy(normalise(intensities)))
             ]
-        at = torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]
-        there = tuple(each.to(self._cube.device) for each in at)
-        shards = self._cube[there], self.weight[at], self._entropy[there]
+        pixels = torch.from_numpy(rows[:, :, None] * self.weight.shape[1] + columns[:, None])
+        flat, shape = pixels.ravel(), pixels.shape
+        there = flat.to(self._cube.device)
+        shards = (
+            self._cube.flatten(0, 1).index_select(0, there).unflatten(0, shape),
+            self.weight.ravel()[flat].view(shape),
+            self._entropy.ravel()[there].view(shape),
+        )
         return [each.to(self.device) for each in shards]
 
     def _read(self, cube: da.Array, rows: np.ndarray, columns: np.ndarray) -> Tensor:
@@ -67,7 +72,7 @@ class Shards:
         ]
         blocks = compute(*(cube[row, column] for row, column in zip(*ends, strict=True)))
         shards = [
-            binned(block[np.ix_(row - row.min(), column - column.min())], self._width)
+            binned(block[np.ix_(row - row.min(), column - column.min())], self.width)
             for block, row, column in zip(blocks, rows, columns, strict=True)
         ]
         return torch.from_numpy(np.stack(shards))

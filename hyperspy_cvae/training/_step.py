@@ -1,10 +1,12 @@
 """Loss and gradient of one batch of shards."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
+from hyperspy_cvae.networks import CVAENetwork
 from hyperspy_cvae.training._capture import captured
 from hyperspy_cvae.training._loss import cvae_loss, kl_divergence
 
@@ -32,7 +34,7 @@ class Step:
     Parameters
     ----------
     network
-        The network, or its replica in one of several processes.
+        The network.
     likelihood_weight
         Weight n of the likelihood; see :func:`cvae_loss`.
     gradient_clip
@@ -42,7 +44,7 @@ class Step:
     """
 
     def __init__(
-        self, network: nn.Module, likelihood_weight: float, gradient_clip: float, parts: int
+        self, network: CVAENetwork, likelihood_weight: float, gradient_clip: float, parts: int
     ) -> None:
         self._network = network
         self._likelihood_weight = likelihood_weight
@@ -50,19 +52,28 @@ class Step:
         self._parts = parts
         self._graph: _Graph | None = None
 
-    def __call__(self, batch: Batch, beta: float) -> Tensor:
-        """Return the cross-entropy above the entropy, weight and divergence, each summed up."""
-        if batch.shown.device.type != "cuda" or self._parts > 1:
+    def __call__(self, batch: Batch, beta: float, seeds: Sequence[int] | None = None) -> Tensor:
+        """Return the cross-entropy above the entropy, weight and divergence, each summed up.
+
+        Noise is drawn by a seed for each shard, if there are any and no graph is replayed.
+        """
+        device = batch.shown.device
+        if device.type != "cuda" or self._parts > 1:
             self._network.zero_grad()
-            return self._gradient(batch, beta)
+            random = seeds and [torch.Generator(device).manual_seed(seed) for seed in seeds]
+            return self._gradient(batch, beta, random)
         if not self._graph:
             self._graph = _Graph(self, batch)
         return self._graph.replay(batch, beta)
 
-    def _gradient(self, batch: Batch, beta: float | Tensor) -> Tensor:
-        logits, mean, log_variance = self._network(batch.shown)
-        # The mean over the processes is the loss of the batch.
-        loss = self._parts * cvae_loss(
+    def _gradient(
+        self,
+        batch: Batch,
+        beta: float | Tensor,
+        random: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        logits, mean, log_variance = self._network(batch.shown, random)
+        loss = cvae_loss(
             batch.target,
             batch.weight,
             logits,
@@ -73,13 +84,26 @@ class Step:
             total=batch.total,
         )
         loss.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), self._gradient_clip)
+        if self._parts > 1:
+            self._add_up()
+        nn.utils.clip_grad_norm_(
+            self._network.parameters(), self._gradient_clip, foreach=batch.shown.device.type != "mps"
+        )
         with torch.no_grad():
             divergence = kl_divergence(mean, log_variance).sum()
-            fit = loss / self._parts * batch.total.clamp_min(1)
+            fit = loss * batch.total.clamp_min(1)
             fit -= beta / self._likelihood_weight * divergence
             fit -= (batch.weight * batch.floor).sum()
             return torch.stack([fit, batch.weight.sum(), divergence])
+
+    def _add_up(self) -> None:
+        """Give every process the sum of the gradients of all."""
+        gradients = [w.grad for w in self._network.parameters() if w.grad is not None]
+        together = torch.cat([each.ravel() for each in gradients])
+        distributed.all_reduce(together)
+        parts = together.split([each.numel() for each in gradients])
+        for each, part in zip(gradients, parts, strict=True):
+            each.copy_(part.view_as(each))
 
 
 class _Graph:

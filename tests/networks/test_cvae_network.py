@@ -19,7 +19,7 @@ class Fixed(CVAENetwork):
         shape = len(intensities), 2
         return self.mean.expand(shape), self.log_variance.expand(shape), None
 
-    def decode(self, latent: Tensor, code: Tensor | None) -> Tensor:
+    def decode(self, latent: Tensor, code: Tensor | None, random: object = None) -> Tensor:
         return latent
 
 

@@ -109,13 +109,13 @@ class _Watch:
         self.evaluated: list[dict[str, Tensor]] = []
         forward = network.forward
 
-        def watched(intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def watched(intensities: Tensor, *random: object) -> tuple[Tensor, Tensor, Tensor]:
             self.called.append(_weights(network))
             if len(self.called) >= interrupt_at:
                 raise KeyboardInterrupt
             if not network.training:
                 self.evaluated.append(_weights(network))
-            return forward(intensities)
+            return forward(intensities, *random)
 
         patch.setattr(network, "forward", watched)
 
@@ -425,11 +425,11 @@ def _shown(
     network, shape = _network(cube)
     forward, shown = network.forward, []
 
-    def watched(intensities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def watched(intensities: Tensor, *random: object) -> tuple[Tensor, Tensor, Tensor]:
         shown.append(intensities.shape[-1])
         if len(shown) >= stop:
             raise KeyboardInterrupt
-        return forward(intensities)
+        return forward(intensities, *random)
 
     patch.setattr(network, "forward", watched)
     train(network, cube, np.ones(cube.shape[:2], bool), config, shape=shape)
