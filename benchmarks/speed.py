@@ -7,6 +7,11 @@ is timed by two steps of its training, for 300 epochs of 64 shards. Then trainin
 are timed once each on smaller and larger scans and on fewer channels: the exponent is that of
 pixels or channels. Memory is right on Linux.
 
+Small scans are timed from loading a file to the printed verdict, with defaults and with PCA, in
+units of the decomposition of the large scan and of their own. A scan is trained on and judged
+beside as many busy processes as there are cores, and alone. A step of Muon is timed in float32, as
+it is taken here, and as torch takes it, in bfloat16, with one thread.
+
     python -m pip install -e ".[benchmarks]"
     python benchmarks/speed.py
 
@@ -34,6 +39,8 @@ OFFSET, ENERGY_RANGE = 420.0, 393.6  # eV
 REFERENCE = "decomposition(), all components"
 TRAINING, DETECTION, BOTH = "train_cvae()", "detect_anomalies(), trained", "both"
 PAPER_EPOCHS, PAPER_SHARDS = 300, 64
+SMALL = [(10, 10, 1015), (32, 32, 1028), (64, 64, 1024)]
+LONGEST_BUSY = 300  # seconds
 Shape = tuple[int, int, int]
 
 
@@ -43,6 +50,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", help="subjects whose name contains one of these")
     parser.add_argument("--no-growth", action="store_true", help="one size only")
+    parser.add_argument("--no-small", action="store_true", help="no small scans, no busy machine")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
@@ -64,10 +72,17 @@ def main() -> None:
                 rows.append({"subject": name, "round": turn, **scans.measure(subject, shape)})
                 print(rows[-1], flush=True)
         results = pd.DataFrame(rows)
-        growth = pd.DataFrame()
+        growth, verdicts, busy = pd.DataFrame(), pd.DataFrame(), pd.DataFrame()
         if not options.no_growth:
             growth = pd.DataFrame(grow(scans, shape))
-    write(results, growth, shape, options.output / "speed")
+        if not options.no_small:
+            reference = results[results["subject"] == REFERENCE]["seconds"].median()
+            rounds = 1 if options.quick else options.rounds
+            some = SMALL[:1] if options.quick else SMALL
+            verdicts = pd.DataFrame(small(scans, some, reference, rounds))
+            busy = pd.DataFrame(beside_others(scans, some[-1], rounds))
+    tables = {"Growth": growth, "Verdicts": verdicts, "Busy": busy, "Muon": alone(precisions)}
+    write(results, tables, shape, options.output / "speed")
 
 
 class Scans:
@@ -184,7 +199,7 @@ def published(path: Path, epochs: int | None) -> float:
     cube = np.load(path)[:24, :24]
 
     def epoch(steps: int) -> float:
-        training = replace(PAPER_CVAE.training, epochs=1, shards_per_epoch=steps)
+        training = replace(PAPER_CVAE.training, epochs=1, steps_per_epoch=steps)
         model = CVAE(replace(PAPER_CVAE, training=training))
         return duration(lambda: model.fit(cube))
 
@@ -221,14 +236,113 @@ def grow(scans: Scans, shape: Shape) -> list[dict]:  # type: ignore[type-arg]
     return found
 
 
-def write(results: pd.DataFrame, growth: pd.DataFrame, shape: Shape, name: Path) -> None:
+def verdict(path: Path, epochs: int | None, method: str = "cvae") -> float:
+    """From loading a file to the printed verdict, after the imports."""
+    import hyperspy.api as hs
+
+    import hyperspy_cvae.signals
+
+    hs.preferences.General.show_progressbar = False
+    file = path.with_suffix(".hspy")
+    if not file.exists():
+        signal_of(path).save(file)
+
+    def judged() -> None:
+        signal = hs.load(file, signal_type="EELSAnomaly")
+        assert isinstance(signal, hyperspy_cvae.signals.EELSAnomalySignal)
+        str(signal.detect_anomalies(method=method))
+
+    return duration(judged)
+
+
+def small(scans: Scans, shapes: list[Shape], reference: float, rounds: int) -> list[dict]:  # type: ignore[type-arg]
+    """Return times of small scans, from loading to verdict, and of their decomposition."""
+    found = []
+    for shape in shapes:
+        for turn in range(rounds):
+            own = scans.measure(decompose, shape)["seconds"]
+            for method in ("cvae", "pca"):
+                seconds = scans.measure(partial(verdict, method=method), shape)["seconds"]
+                row = {"scan": " x ".join(map(str, shape)), "method": method, "round": turn}
+                row |= {"seconds": seconds, "of the large": seconds / reference}
+                found.append(row | {"of its own": seconds / own})
+                print(found[-1], flush=True)
+    return found
+
+
+def beside_others(scans: Scans, shape: Shape, rounds: int) -> list[dict]:  # type: ignore[type-arg]
+    """Return times from loading to verdict alone, and beside a busy process for each core."""
+    found = []
+    for turn in range(rounds):
+        quiet = scans.measure(verdict, shape)["seconds"]
+        others = [get_context("spawn").Process(target=spin, daemon=True) for _ in range(cores())]
+        for each in others:
+            each.start()
+        try:
+            time.sleep(2)  # until they spin
+            busy = scans.measure(verdict, shape)["seconds"]
+        finally:
+            for each in others:
+                each.terminate()
+                each.join()
+        row = {"scan": " x ".join(map(str, shape)), "round": turn, "others": len(others)}
+        found.append(row | {"quiet": quiet, "busy": busy, "busy / quiet": busy / quiet})
+        print(found[-1], flush=True)
+    return found
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    import psutil
+
+    return len(psutil.Process().cpu_affinity())
+
+
+def spin() -> None:
+    """Keep a core busy, but not for ever."""
+    end = time.monotonic() + LONGEST_BUSY
+    while time.monotonic() < end:
+        sum(range(10_000))
+
+
+def precisions() -> pd.DataFrame:
+    """Return the time of a step of Muon on the default network, with one thread."""
+    import torch
+
+    from hyperspy_cvae.networks import CompactConfig, CompactNetwork
+    from hyperspy_cvae.training._optimiser import _Muon
+
+    torch.set_num_threads(1)
+    weights = CompactNetwork((24, 24, 1312), CompactConfig()).hidden_weights()
+    matrices = [torch.nn.Parameter(each.detach().reshape(len(each), -1)) for each in weights]
+    for each in (*weights, *matrices):
+        each.grad = torch.randn_like(each)
+    ours, torchs = _Muon(weights), torch.optim.Muon(matrices, 1e-3)
+
+    @torch.no_grad()
+    def ms(step: Callable[[], object]) -> float:
+        step()
+        return min(duration(lambda: [step() for _ in range(50)]) for _ in range(5)) / 50 * 1e3
+
+    rows = {"float32, as here": ms(partial(ours.step, 1e-3)), "bfloat16, torch's": ms(torchs.step)}
+    return pd.DataFrame({"step": rows.keys(), "ms": rows.values()})
+
+
+def write(results: pd.DataFrame, others: dict[str, pd.DataFrame], shape: Shape, name: Path) -> None:
     """Write results and tables, and print the tables."""
     record = {"shape": shape, "results": results.to_dict("records")}
-    record["growth"] = growth.to_dict("records")
+    record |= {key.lower(): each.to_dict("records") for key, each in others.items()}
     name.with_suffix(".json").write_text(json.dumps(record, indent=1))
     tables = [table(f"{shape[0]} x {shape[1]} x {shape[2]}", compared(results))]
-    if len(growth):
-        tables.append(table("Growth", exponents(growth)))
+    if len(others["Growth"]):
+        tables.append(table("Growth", exponents(others["Growth"])))
+    if len(others["Verdicts"]):
+        verdicts = medians(others["Verdicts"], ["scan", "method"])
+        tables.append(table("From loading to verdict", verdicts))
+        tables.append(
+            table("Beside a busy process for each core", medians(others["Busy"], ["scan"]))
+        )
+    tables.append(table("A step of Muon", medians(others["Muon"], ["step"])))
     name.with_suffix(".rst").write_text("\n".join(tables))
     print("\n".join(tables))
 
@@ -251,6 +365,13 @@ def compared(results: pd.DataFrame) -> pd.DataFrame:
             "peak (GiB)": memory.map("{:.2f}".format),
         }
     ).loc[list(seconds)]
+
+
+def medians(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
+    """Return the medians over the rounds."""
+    found = rows.drop(columns="round", errors="ignore").groupby(of, sort=False).median()
+    found.index = [", ".join(each) if isinstance(each, tuple) else each for each in found.index]
+    return found.map("{:.3g}".format)
 
 
 def exponents(growth: pd.DataFrame) -> pd.DataFrame:

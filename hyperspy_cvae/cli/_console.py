@@ -69,10 +69,28 @@ def quiet() -> Iterator[None]:
             import matplotlib
 
             matplotlib.use("Agg")
-            yield
+            with _told():
+                yield
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Where nobody sees a bar, write a line now and then how far long work is."""
+    from hyperspy_cvae.progress import logger
+
+    handler, level = logging.StreamHandler(sys.stderr), logger.level
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    if not show_progress():
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

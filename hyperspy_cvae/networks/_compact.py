@@ -179,6 +179,7 @@ class CompactNetwork(CVAENetwork):
         random: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         assert code is not None
+        code = code.expand(len(latent), -1, -1, -1)
         return self._decoded(latent, code[..., :-1], code[:, :, 0, -1], self._layers()[1], random)
 
     def forward(
@@ -189,9 +190,7 @@ class CompactNetwork(CVAENetwork):
         latent = self.drawn(mean, log_variance, random)
         return self._decoded(latent, numbers, drift, last, random), mean, log_variance
 
-    def _encoded(
-        self, intensities: Tensor, layer: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _encoded(self, intensities: Tensor, layer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return posterior, code ``(batch, rows, columns, numbers)`` and drift ``(batch, rows)``."""
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
         row = (intensities.sum(2) / total.sum(2)) @ layer.T + self.spectral.bias

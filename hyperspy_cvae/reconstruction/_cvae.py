@@ -111,7 +111,7 @@ class CVAE:
         largest = self.config.shard_size
         shape = shard_size(rows, largest), shard_size(columns, largest)
         size = (*shape, int(channels.sum()))
-        check_cost(size, self.config.network, self.config.training, self.device)
+        check_cost(size, self.config.network, self.config.training, self.device, (rows, columns))
         network = build_network(size, self.config.network)
         intensities, _ = self.config.preprocessing.apply(_take(cube, channels))
         self.history = train(

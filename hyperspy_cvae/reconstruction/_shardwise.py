@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.shards import blend, reflected, starts
+from hyperspy_cvae.threads import in_order
 
-_BATCH = 8
+_BATCH = 4
 _TILE = 128 * 2**20  # bytes: of a small one most pixels lie in shards of its neighbours, too
 _ONE_AT_A_TIME = SerializableLock("hyperspy_cvae.reconstruction")  # a network uses all threads
 
@@ -63,16 +64,23 @@ class Shardwise:
         origin
             First row and column of the part.
         """
-        cube = torch.from_numpy(intensities)
         with torch.no_grad():
-            for first in range(0, len(corners), _BATCH):
-                batch = corners[first : first + _BATCH]
-                pixels = [map(reflected, corner, self.shape, scan) for corner in batch]
-                shards = [
-                    cube[np.ix_(*(each - begin for each, begin in zip(some, origin, strict=True)))]
-                    for some in pixels
-                ]
-                yield batch, torch.stack(shards).to(self.device)
+            for batch in _some_at_a_time(corners):
+                yield batch, self._shards(intensities, scan, batch, origin)
+
+    def _shards(
+        self,
+        intensities: NDArray[np.float32],
+        scan: tuple[int, int],
+        corners: Sequence[tuple[int, int]],
+        origin: tuple[int, int],
+    ) -> torch.Tensor:
+        pixels = [map(reflected, corner, self.shape, scan) for corner in corners]
+        shards = [
+            intensities[np.ix_(*(each - begin for each, begin in zip(some, origin, strict=True)))]
+            for some in pixels
+        ]
+        return torch.from_numpy(np.stack(shards)).to(self.device)
 
     def blended(
         self,
@@ -106,14 +114,22 @@ class Shardwise:
             )
         )
 
+        @torch.no_grad()
+        def reconstructed(batch: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+            shown = self._shards(intensities, scan, batch, origin)
+            spectra: NDArray[np.float32] = torch.softmax(self.network(shown)[0], -1).cpu().numpy()
+            return spectra
+
         def shards() -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-            for batch, shown in self.batches(intensities, scan, corners, origin):
-                spectra = torch.softmax(self.network(shown)[0], dim=-1)
-                for (row, column), shard in zip(batch, spectra.cpu().numpy(), strict=True):
+            alone = self.device.type == "cpu" and not self.network.large
+            batches = list(_some_at_a_time(corners))
+            found = (in_order if alone else map)(reconstructed, batches)
+            for batch, spectra in zip(batches, found, strict=True):
+                for (row, column), shard in zip(batch, spectra, strict=True):
                     yield row - tile[0][0], column - tile[1][0], shard
 
         def some() -> torch.Tensor:
-            return next(self.batches(intensities, scan, corners, origin))[1]
+            return self._shards(intensities, scan, corners[:_BATCH], origin)
 
         with _ONE_AT_A_TIME, checked_precision(self.network, some):
             spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
@@ -148,3 +164,10 @@ class Shardwise:
             return da.from_delayed(spectra, (*map(len, tile), channels), np.float32)
 
         return da.block([[[reconstructed(row, column)] for column in columns] for row in rows])
+
+
+def _some_at_a_time(
+    corners: Sequence[tuple[int, int]],
+) -> Iterator[Sequence[tuple[int, int]]]:
+    for first in range(0, len(corners), _BATCH):
+        yield corners[first : first + _BATCH]

@@ -31,6 +31,7 @@ from hyperspy_cvae.detection import (
     without_small,
 )
 from hyperspy_cvae.evaluation import smallest_shift
+from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.reconstruction import (
     CVAE,
     PCA,
@@ -55,6 +56,9 @@ T = TypeVar("T")
 
 _FEWEST_COMPARED = 8
 _MOST_KEPT = 16  # maps of what was tried
+SHARES = {"reconstructing": 45, "scoring": 30, "testing": 20, "describing": 5}
+"""Of the time of a detection, in per cent, roughly."""
+
 _TILE, _ENOUGH_TILES = 24, 16  # pixels; to know whether a network was needed
 
 
@@ -194,13 +198,17 @@ class Comparison:
         score: Score,
         limit: Limit,
         smallest_region: int = 1,
+        progress: Progress | None = None,
     ) -> AnomalyMaps:
         """Return what is found between two energies, and what its regions are."""
         channels = self.channels_in(signal_range)
+        progress = progress or Progress(sum(SHARES.values()), "", "%", shown=False)
+        scores = {each: self.scores(signal_range, each) for each in dict.fromkeys(("pcc", score))}
+        progress.update(SHARES["scoring"], "testing")
         mask, threshold = self.found(signal_range, score, limit, smallest_region)
         if limit == "auto" and threshold.unimodal and np.isfinite(threshold.value):
             threshold = self._with_limit(signal_range, score, threshold)
-        scores = {each: self.scores(signal_range, each) for each in dict.fromkeys(("pcc", score))}
+        progress.update(SHARES["testing"], "describing regions")
         notes = list(self.notes)
         if threshold is limit and mask.sum() > np.isfinite(scores[score]).sum() / 2:
             notes.append(
@@ -236,6 +244,7 @@ class Comparison:
         image.metadata.Signal.quantity = self.signal.metadata.get_item("Signal.quantity", "Counts")
         mask_map = self._map("Anomalies", mask, provenance)
         mask_map.metadata.Signal.quantity = "Anomalous"
+        progress.update(SHARES["describing"])
         return AnomalyMaps(
             maps["pcc"],
             maps[score],

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from hyperspy_cvae.blocks import computing, in_blocks, in_memory
 from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.networks import network_config
+from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.signals._arrays import (
     Recorded,
@@ -22,7 +23,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_pixels,
     recorded,
 )
-from hyperspy_cvae.signals._comparison import Comparison, as_bulk
+from hyperspy_cvae.signals._comparison import SHARES, Comparison, as_bulk
 from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
 from hyperspy_cvae.signals._evaluated import Evaluated
 from hyperspy_cvae.signals._maps import AnomalyMaps
@@ -43,7 +44,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
     --------
     >>> from hyperspy_cvae.phantoms import PeakShift, bifeo3
     >>> s = bifeo3((24, 24), 160, offset=690, anomaly=PeakShift(radius=2, discs=2)).signal
-    >>> model = s.train_cvae(epochs=2)
+    >>> model = s.train_cvae(epochs=24)
     >>> found = s.detect_anomalies(signal_range=(690.0, 730.0))
     >>> found.pcc
     <Signal2D, title: PCC of BiFeO3 phantom, dimensions: (|24, 24)>
@@ -264,13 +265,20 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         if method == "cvae":
             model = self._model(model, navigation_mask, show_progressbar)
         show = shown(show_progressbar)
-        with self._recorded(navigation_mask, signal_mask, show) as counted:
+        # Of a lazy spectrum image there is a bar for each pass over it.
+        with (
+            self._recorded(navigation_mask, signal_mask, show) as counted,
+            Progress(
+                sum(SHARES.values()), "Detecting anomalies", "%", show and not self._lazy
+            ) as progress,
+        ):
             if model is None:
                 comparison = Comparison.with_pca(counted, n_components)
             else:
                 comparison = Comparison.with_network(counted, model)
                 comparison.warn_if_simpler(signal_range)
-            return comparison.judge(signal_range, score, limit)
+            progress.update(SHARES["reconstructing"], "scoring")
+            return comparison.judge(signal_range, score, limit, progress=progress)
 
     @contextmanager
     def _recorded(

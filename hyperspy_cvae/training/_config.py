@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+_MOST_STEPS = 32  # of an epoch, by default
+
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message says why and what to do."""
@@ -16,14 +18,14 @@ class TrainingConfig:
     Parameters
     ----------
     epochs
-        Each draws ``shards_per_epoch`` shards from anywhere in the scan.
+        Each shows ``steps_per_epoch`` batches of shards from anywhere in the scan.
     summed
         Fraction of the epochs, the first ones of one cycle, in which the compact network is shown
         channels summed up to half the width of fine structure: of many channels that is quicker,
         and the last epochs make up for it.
-    shards_per_epoch
-        As many of 24 x 24 pixels tile a scan of 192 x 192. A small scan needs as many steps as a
-        large one to converge.
+    steps_per_epoch
+        None takes as many as there are shards that tile the scan, at most 32. A network that is
+        shown a small scan more often learns its anomalies, and a large one is known by then.
     batch_size
         Shards per step.
     learning_rate
@@ -68,7 +70,7 @@ class TrainingConfig:
 
     epochs: int = 48
     summed: float = 0.75
-    shards_per_epoch: int = 32
+    steps_per_epoch: int | None = None
     batch_size: int = 1
     learning_rate: float = 2e-3
     hidden_learning_rate: float = 6e-3
@@ -85,9 +87,10 @@ class TrainingConfig:
     gradient_clip: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "shards_per_epoch", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, but at least 1 is needed.")
+        for name in ("epochs", "steps_per_epoch", "batch_size", "patience"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ValueError(f"{name} is {number}, but at least 1 is needed.")
         for name in ("learning_rate", "hidden_learning_rate", "recorruption", "gradient_clip"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(
@@ -108,14 +111,29 @@ class TrainingConfig:
                 f"schedule {self.schedule!r} is unknown; choose 'onecycle' or 'plateau'."
             )
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of an epoch."""
-        return math.ceil(self.shards_per_epoch / self.batch_size)
+    def steps(self, scan: tuple[int, int], shape: tuple[int, int]) -> int:
+        """Return the steps of an epoch.
+
+        Parameters
+        ----------
+        scan
+            Rows and columns of the scan.
+        shape
+            Those of a shard.
+
+        Examples
+        --------
+        >>> TrainingConfig().steps((192, 192), (24, 24)), TrainingConfig().steps((10, 10), (8, 8))
+        (32, 2)
+        """
+        if self.steps_per_epoch is not None:
+            return self.steps_per_epoch
+        return min(math.ceil(math.prod(scan) / math.prod(shape)), _MOST_STEPS)
 
 
 PAPER_TRAINING = TrainingConfig(
     epochs=300,
+    steps_per_epoch=64,
     batch_size=1,
     learning_rate=1e-4,
     schedule="plateau",

@@ -46,6 +46,7 @@ def estimate_cost(
     network: NetworkConfig,
     config: TrainingConfig,
     device: torch.device,
+    scan: tuple[int, int],
 ) -> tuple[float, float]:
     """Estimate the memory in bytes and the time in hours of a training.
 
@@ -60,6 +61,8 @@ def estimate_cost(
         What is trained, and how.
     device
         Where.
+    scan
+        Rows and columns of the scan.
     """
     with torch.device("meta"):
         model = build_network(size, network)
@@ -70,7 +73,7 @@ def estimate_cost(
     # Weights, gradients, two moments of Adam, the best weights so far and those before; a dozen
     # copies of the shards in the loss.
     memory = 6 * weights + 12 * 4 * config.batch_size * math.prod(size)
-    steps = config.epochs * config.steps_per_epoch
+    steps = config.epochs * config.steps(scan, size[:2])
     cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 1
     rate = _GPU_FLOPS if device.type != "cpu" else _CPU_FLOPS_PER_CORE * min(cores, 16)
     # Backward passes take twice the forward one.
@@ -82,6 +85,7 @@ def check_cost(
     network: NetworkConfig,
     config: TrainingConfig,
     device: torch.device,
+    scan: tuple[int, int],
 ) -> None:
     """Refuse a training for which the memory is lacking, and warn of one that takes very long.
 
@@ -90,7 +94,7 @@ def check_cost(
     TrainingError
         If it needs more memory than is free.
     """
-    memory, hours = estimate_cost(size, network, config, device)
+    memory, hours = estimate_cost(size, network, config, device, scan)
     if device.type == "cuda":
         free = float(torch.cuda.mem_get_info(device)[0])
     else:

@@ -13,10 +13,10 @@ import torch
 from scipy.ndimage import label
 from threadpoolctl import threadpool_limits
 from torch import Tensor, distributed
-from tqdm.auto import tqdm
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at, to_map
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
+from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
@@ -206,9 +206,7 @@ class _Training:
             width = half if summable else 1
             same = width == self.network.width
             self.looked_at = (
-                self.shards
-                if same
-                else Shards(cube, self.training_weight, shape, width, device)
+                self.shards if same else Shards(cube, self.training_weight, shape, width, device)
             )
             if self.outliers.by_rest is not None:
                 self._leave_out(self.outliers.by_rest)
@@ -216,7 +214,7 @@ class _Training:
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
-        self.steps = config.steps_per_epoch
+        self.steps = config.steps(weight.shape, shape)
         self.optimiser: torch.optim.Optimizer | OneCycle
         if config.schedule == "onecycle":
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)
@@ -255,12 +253,8 @@ class _Training:
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
         every = min(epochs * _SHARE, _LONGEST_WAIT)
         looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
-        progress = tqdm(
-            total=epochs,
-            desc="Training the 3D-CVAE",
-            unit="epoch",
-            disable=not show_progressbar or self.part > 0,
-        )
+        show = show_progressbar and self.part == 0
+        progress = Progress(epochs, "Training the 3D-CVAE", "epochs", show)
         try:
             for epoch in range(1, epochs + 1):
                 if epoch == self.summed_epochs + 1 and self.network.width > 1:
@@ -279,13 +273,12 @@ class _Training:
                     self.plateau.step(loss)
                 shown = f"CE - H {excess:.3g}, KL {divergence:.0f}"
                 shown += f", held out {loss:.3g}" if self.tiles else ""
-                progress.set_postfix_str(shown, refresh=False)  # shown with the epoch it is of
-                progress.update()
+                progress.update(1, shown)
                 if epoch - history.best_epoch >= self.config.patience:
                     history.stopped = (
                         f"no improvement on held-out tiles for {self.config.patience} epochs"
                     )
-                    progress.total = epoch  # else a notebook's bar says that it failed
+                    progress.stop()
                     break
                 if self.outliers and epoch in looks and epoch >= self.first_look:
                     self._sort_out(self.outliers)
@@ -333,9 +326,9 @@ class _Training:
             with ThreadPoolExecutor(1) as pool:
                 drawn = pool.submit(self._drawn)
                 for _ in range(self.steps - 1):
-                    batch = drawn.result()
+                    ready = drawn.result()
                     drawn = pool.submit(self._drawn)
-                    yield batch
+                    yield ready
                 yield drawn.result()
             return
         for _ in range(self.steps):

@@ -89,8 +89,8 @@ def one_cycle(done: int, steps: int) -> tuple[float, float]:
 class _AdamW:
     """AdamW by torch's function: its class imports a compiler first, which takes seconds."""
 
-    def __init__(self, weights: list[nn.Parameter]) -> None:
-        self._weights = weights
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self._weights = list(weights)
         self._means, self._squares = ([torch.zeros_like(each) for each in weights] for _ in "mv")
         self._steps = [torch.zeros((), device=each.device) for each in weights]
         self._fused = all(each.device.type != "mps" for each in weights)
@@ -99,7 +99,7 @@ class _AdamW:
         """Move the weights."""
         adamw(
             self._weights,
-            [each.grad for each in self._weights],
+            [each.grad for each in self._weights],  # type: ignore[misc]
             self._means,
             self._squares,
             [],

@@ -60,8 +60,8 @@ class Step:
         device = batch.shown.device
         if device.type != "cuda" or self._parts > 1:
             self._network.zero_grad()
-            random = seeds and [torch.Generator(device).manual_seed(seed) for seed in seeds]
-            return self._gradient(batch, beta, random)
+            sources = [torch.Generator(device).manual_seed(seed) for seed in seeds or ()]
+            return self._gradient(batch, beta, sources or None)
         if not self._graph:
             self._graph = _Graph(self, batch)
         return self._graph.replay(batch, beta)
@@ -87,7 +87,9 @@ class Step:
         if self._parts > 1:
             self._add_up()
         nn.utils.clip_grad_norm_(
-            self._network.parameters(), self._gradient_clip, foreach=batch.shown.device.type != "mps"
+            self._network.parameters(),
+            self._gradient_clip,
+            foreach=batch.shown.device.type != "mps",
         )
         with torch.no_grad():
             divergence = kl_divergence(mean, log_variance).sum()

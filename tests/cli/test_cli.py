@@ -115,7 +115,7 @@ class TestDetect:
         self, counts: np.ndarray, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = write("oxide film [1] #2.dm4", survey(), spectrum_image(counts))
-        arguments = ["--signal-range", "700", "730", "--epochs", "2", "--save-model"]
+        arguments = ["--signal-range", "700", "730", "--epochs", "24", "--save-model"]
         assert main(["detect", path, *arguments]) == 0
         name = "oxide film [1] #2"
         assert found() == results(name) | {f"{name}.safetensors"}
@@ -129,7 +129,7 @@ class TestDetect:
             (0.5, "nm"),
         ]
         model = CVAE.load(f"hyperspy-cvae-maps/{name}.safetensors")
-        assert model.describe()["epochs"] == 2
+        assert model.describe()["epochs"] == 24
         page = Path("hyperspy-cvae-maps/summary.html").read_text(encoding="utf-8")
         assert 'src="oxide%20film%20%5B1%5D%20%232.png"' in page
         assert "699.6-730.2 eV" in page or "700.2-729.6 eV" in page
@@ -322,7 +322,7 @@ class TestInfo:
 class TestDemo:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_demo, "QUICK", _demo.Size((24, 24), 690.0, epochs=2))
+        monkeypatch.setattr(_demo, "QUICK", _demo.Size((24, 24), 690.0, epochs=24))
 
     def test_results(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["demo", "--quick", "--seed", "3"]) == 0

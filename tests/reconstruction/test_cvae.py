@@ -103,7 +103,7 @@ def test_the_border_of_a_scan_fits_as_well_as_its_middle() -> None:
     cube = phantom.signal.data
     wrong = {}
     for margin in (0.0, 0.25):
-        training = TrainingConfig(epochs=12, left_out=0.0)
+        training = TrainingConfig(epochs=24, steps_per_epoch=32, left_out=0.0)
         config = replace(BRIEF, training=training, correction=False, margin=margin)
         spectra = CVAE(config, "cpu").fit(cube).reconstruct(cube)
         misfit = np.square(spectra - phantom.bulk.data).mean(-1) / phantom.bulk.data.mean(-1)
@@ -218,11 +218,11 @@ def test_hours_are_told_before_the_start() -> None:
 
     from hyperspy_cvae.training import PAPER_TRAINING, check_cost, estimate_cost
 
-    size, device = (24, 24, 1312), torch.device("cpu")
-    memory, hours = estimate_cost(size, PaperConfig(), PAPER_TRAINING, device)
+    size, device, scan = (24, 24, 1312), torch.device("cpu"), (192, 192)
+    memory, hours = estimate_cost(size, PaperConfig(), PAPER_TRAINING, device, scan)
     assert 15e9 < memory < 25e9
     assert 5 < hours < 500
-    _, brief = estimate_cost(size, CompactConfig(), TrainingConfig(), device)
+    _, brief = estimate_cost(size, CompactConfig(), TrainingConfig(), device, scan)
     assert brief < 0.2
     if hours > 12 and memory < 5e10:
         with (
@@ -230,7 +230,7 @@ def test_hours_are_told_before_the_start() -> None:
             if _lacks(memory)
             else pytest.warns(UserWarning, match="will take about")
         ):
-            check_cost(size, PaperConfig(), PAPER_TRAINING, device)
+            check_cost(size, PaperConfig(), PAPER_TRAINING, device, scan)
 
 
 def _lacks(memory: float) -> bool:

@@ -15,13 +15,13 @@ from hyperspy_cvae.phantoms import bifeo3
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.training import TrainingConfig
 
-TRAINING = TrainingConfig(epochs=8, shards_per_epoch=8, batch_size=4)
+TRAINING = TrainingConfig(epochs=8, steps_per_epoch=2, batch_size=4)
 CONFIGS = {
     "compact": CVAEConfig(training=TRAINING),
     "odd": CVAEConfig(training=replace(TRAINING, batch_size=3)),
     "paper": replace(
         PAPER_CVAE,
-        training=replace(PAPER_CVAE.training, epochs=2, shards_per_epoch=8, batch_size=4),
+        training=replace(PAPER_CVAE.training, epochs=2, steps_per_epoch=2, batch_size=4),
     ),
 }
 

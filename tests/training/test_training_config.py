@@ -12,7 +12,7 @@ from hyperspy_cvae.training import TrainingConfig
     [
         ("epochs", 0, "at least 1"),
         ("batch_size", -1, "at least 1"),
-        ("shards_per_epoch", 0, "at least 1"),
+        ("steps_per_epoch", 0, "at least 1"),
         ("learning_rate", -1e-3, "from 0 on"),
         ("hidden_learning_rate", math.nan, "from 0 on"),
         ("gradient_clip", math.inf, "from 0 on"),

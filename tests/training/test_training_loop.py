@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHANNELS = 32
 ENERGY = np.arange(CHANNELS)
-SHORT = TrainingConfig(shards_per_epoch=32, batch_size=4, patience=100)
+SHORT = TrainingConfig(steps_per_epoch=8, batch_size=4, patience=100)
 STILL = {"learning_rate": 0.0, "hidden_learning_rate": 0.0}
 BRIEF = replace(SHORT, epochs=3, left_out=0.0)
 STOPPABLE = replace(BRIEF, schedule="plateau")
@@ -513,7 +513,7 @@ def test_a_network_is_asked_what_is_foreign_once_it_knows_something_or_nothing_e
 
     monkeypatch.setattr(Outliers, "far_from", far_from)
     weights = _weights_shown(monkeypatch)
-    config = replace(BRIEF, epochs=epochs, shards_per_epoch=2, batch_size=2, left_out=0.05)
+    config = replace(BRIEF, epochs=epochs, steps_per_epoch=1, batch_size=2, left_out=0.05)
     train(network, cube, np.ones((side, side), bool), config, shape=shape)
     changes = [n for n in range(1, epochs) if (weights[n] != weights[n - 1]).any()]
     assert len(weights) == epochs
