@@ -339,9 +339,7 @@ def write(results: pd.DataFrame, others: dict[str, pd.DataFrame], shape: Shape, 
     if len(others["Verdicts"]):
         verdicts = medians(others["Verdicts"], ["scan", "method"])
         tables.append(table("From loading to verdict", verdicts))
-        tables.append(
-            table("Beside a busy process for each core", medians(others["Busy"], ["scan"]))
-        )
+        tables.append(table("Beside a busy process a core", medians(others["Busy"], ["scan"])))
     tables.append(table("A step of Muon", medians(others["Muon"], ["step"])))
     name.with_suffix(".rst").write_text("\n".join(tables))
     print("\n".join(tables))

@@ -191,7 +191,7 @@ class CompactNetwork(CVAENetwork):
         return self._decoded(latent, numbers, drift, last, random), mean, log_variance
 
     def _encoded(self, intensities: Tensor, layer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return posterior, code ``(batch, rows, columns, numbers)`` and drift ``(batch, rows)``."""
+        """Return the posterior, the code ``(batch, rows, columns, n)`` and the drift of the rows."""
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
         row = (intensities.sum(2) / total.sum(2)) @ layer.T + self.spectral.bias
         drift = self.to_drift(row.transpose(1, 2)).squeeze(1)
@@ -333,7 +333,7 @@ class _Projected(torch.autograd.Function):
 
 
 class _Composed(torch.autograd.Function):
-    """Sums of the spectra of each row, of which the last counts once, ``(rows, columns, energy)``."""
+    """Sums of the spectra of each row, the last of them once, ``(rows, columns, energy)``."""
 
     @staticmethod
     def forward(context: Any, components: Tensor, spectra: Tensor) -> Tensor:
@@ -361,7 +361,7 @@ def _along_both(of_rows: Tensor, of_columns: Tensor, values: Tensor) -> Tensor:
 
 
 def _running_means(length: int) -> Tensor:
-    """Return what takes the mean over the surroundings that lie on an axis, ``(length, length)``."""
+    """Return what takes the mean over the surroundings along an axis, ``(length, length)``."""
     place = torch.arange(length)
     near = ((place[:, None] - place).abs() <= _SURROUNDINGS // 2).float()
     return near / near.sum(1, keepdim=True)

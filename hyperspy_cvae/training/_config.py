@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-_MOST_STEPS = 32  # of an epoch, by default
+_PIXELS_PER_STEP, _FEWEST_STEPS, _MOST_STEPS = 450, 4, 32  # of an epoch, by default
 
 
 class TrainingError(RuntimeError):
@@ -24,8 +24,8 @@ class TrainingConfig:
         channels summed up to half the width of fine structure: of many channels that is quicker,
         and the last epochs make up for it.
     steps_per_epoch
-        None takes as many as there are shards that tile the scan, at most 32. A network that is
-        shown a small scan more often learns its anomalies, and a large one is known by then.
+        None takes one for each 450 pixels of the scan, at least 4 and at most 32. A network that
+        is shown a small scan more often learns its anomalies, and a large one is known by then.
     batch_size
         Shards per step.
     learning_rate
@@ -111,24 +111,18 @@ class TrainingConfig:
                 f"schedule {self.schedule!r} is unknown; choose 'onecycle' or 'plateau'."
             )
 
-    def steps(self, scan: tuple[int, int], shape: tuple[int, int]) -> int:
-        """Return the steps of an epoch.
-
-        Parameters
-        ----------
-        scan
-            Rows and columns of the scan.
-        shape
-            Those of a shard.
+    def steps(self, scan: tuple[int, int]) -> int:
+        """Return the steps of an epoch on a scan of so many rows and columns.
 
         Examples
         --------
-        >>> TrainingConfig().steps((192, 192), (24, 24)), TrainingConfig().steps((10, 10), (8, 8))
-        (32, 2)
+        >>> [TrainingConfig().steps((side, side)) for side in (10, 64, 192)]
+        [4, 10, 32]
         """
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch
-        return min(math.ceil(math.prod(scan) / math.prod(shape)), _MOST_STEPS)
+        steps = math.ceil(math.prod(scan) / _PIXELS_PER_STEP)
+        return min(max(steps, _FEWEST_STEPS), _MOST_STEPS)
 
 
 PAPER_TRAINING = TrainingConfig(

@@ -214,7 +214,7 @@ class _Training:
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
-        self.steps = config.steps(weight.shape, shape)
+        self.steps = config.steps(weight.shape)
         self.optimiser: torch.optim.Optimizer | OneCycle
         if config.schedule == "onecycle":
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)
