@@ -240,7 +240,7 @@ def verdict(path: Path, epochs: int | None, method: str = "cvae") -> float:
     """From loading a file to the printed verdict, after the imports."""
     import hyperspy.api as hs
 
-    import hyperspy_cvae.signals
+    from hyperspy_cvae.signals import EELSAnomalySignal
 
     hs.preferences.General.show_progressbar = False
     file = path.with_suffix(".hspy")
@@ -249,7 +249,7 @@ def verdict(path: Path, epochs: int | None, method: str = "cvae") -> float:
 
     def judged() -> None:
         signal = hs.load(file, signal_type="EELSAnomaly")
-        assert isinstance(signal, hyperspy_cvae.signals.EELSAnomalySignal)
+        assert isinstance(signal, EELSAnomalySignal)
         str(signal.detect_anomalies(method=method))
 
     return duration(judged)

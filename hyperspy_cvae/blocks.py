@@ -1,5 +1,6 @@
 """Cubes block by block: in threads, from disk, or on a cluster."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -302,6 +303,8 @@ def computing(lazy: bool, show_progressbar: bool = False) -> Iterator[None]:
 
 
 def _on_cluster() -> bool:
+    if "distributed" not in sys.modules:  # which dask would import to look for a client
+        return False
     scheduler = getattr(dask.base.get_scheduler(), "__self__", None)
     return type(scheduler).__module__.startswith("distributed")
 

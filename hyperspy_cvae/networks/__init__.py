@@ -7,6 +7,7 @@ from hyperspy_cvae.networks._precision import checked_precision
 from hyperspy_cvae.networks._registry import (
     NetworkConfig,
     build_network,
+    is_large,
     network_config,
     network_name,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "PaperNetwork",
     "build_network",
     "checked_precision",
+    "is_large",
     "network_config",
     "network_name",
 ]

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hyperspy_cvae.networks._cvae import CVAENetwork, noise_like
@@ -362,15 +364,21 @@ def _along_both(of_rows: Tensor, of_columns: Tensor, values: Tensor) -> Tensor:
 
 def _running_means(length: int) -> Tensor:
     """Return what takes the mean over the surroundings along an axis, ``(length, length)``."""
-    place = torch.arange(length)
-    near = ((place[:, None] - place).abs() <= _SURROUNDINGS // 2).float()
-    return near / near.sum(1, keepdim=True)
+    place = np.arange(length)
+    near = np.abs(place[:, np.newaxis] - place) <= _SURROUNDINGS // 2
+    return _as_made(near / near.sum(1, keepdims=True))
 
 
 def _lines(fewer: int, length: int) -> Tensor:
     """Return what interpolates a few values along an axis linearly, ``(length, fewer)``."""
-    values = torch.eye(fewer)[None]
-    return nn.functional.interpolate(values, length, mode="linear", align_corners=False)[0].T
+    place = (np.arange(length) + 0.5) * fewer / length - 0.5
+    distance = np.abs(np.clip(place, 0, fewer - 1)[:, np.newaxis] - np.arange(fewer))
+    return _as_made(np.maximum(1 - distance, 0))
+
+
+def _as_made(matrix: NDArray[np.float64]) -> Tensor:
+    """Return a matrix where layers are made; torch's own operations there may take a second."""
+    return torch.from_numpy(matrix.astype(np.float32)).to(torch.get_default_device())
 
 
 def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:

@@ -36,6 +36,11 @@ def network_name(config: NetworkConfig) -> str:
     return next(name for name, (kind, _) in _NETWORKS.items() if kind is type(config))
 
 
+def is_large(config: NetworkConfig) -> bool:
+    """Whether a network is so large that memory and time have to be asked for beforehand."""
+    return _NETWORKS[network_name(config)][1].large
+
+
 def build_network(shape: tuple[int, int, int], config: NetworkConfig) -> CVAENetwork:
     """Build the network of ``config`` for shards of ``shape`` (rows, columns, channels)."""
     network = _NETWORKS[network_name(config)][1]

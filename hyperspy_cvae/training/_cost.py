@@ -8,7 +8,7 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hyperspy_cvae.networks import NetworkConfig, build_network, network_name
+from hyperspy_cvae.networks import NetworkConfig, build_network, is_large, network_name
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 
 _LONG = 12.0  # hours
@@ -89,11 +89,15 @@ def check_cost(
 ) -> None:
     """Refuse a training for which the memory is lacking, and warn of one that takes very long.
 
+    Of a small network nothing is asked: counting its operations takes longer than a short training.
+
     Raises
     ------
     TrainingError
         If it needs more memory than is free.
     """
+    if not is_large(network):
+        return
     memory, hours = estimate_cost(size, network, config, device, scan)
     if device.type == "cuda":
         free = float(torch.cuda.mem_get_info(device)[0])
