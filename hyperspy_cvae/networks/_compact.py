@@ -193,7 +193,7 @@ class CompactNetwork(CVAENetwork):
         return self._decoded(latent, numbers, drift, last, random), mean, log_variance
 
     def _encoded(self, intensities: Tensor, layer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the posterior, the code ``(batch, rows, columns, n)`` and the drift of the rows."""
+        """Return posterior, code ``(batch, rows, columns, n)`` and drift of the rows."""
         total = intensities.sum(-1, keepdim=True).clamp_min(self.floor)
         row = (intensities.sum(2) / total.sum(2)) @ layer.T + self.spectral.bias
         drift = self.to_drift(row.transpose(1, 2)).squeeze(1)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-_PIXELS_PER_STEP, _FEWEST_STEPS, _MOST_STEPS = 450, 4, 32  # of an epoch, by default
+_PIXELS_PER_STEP, _FEWEST_STEPS, _MOST_STEPS = 450, 4, 40  # of an epoch, by default
 
 
 class TrainingError(RuntimeError):
@@ -24,7 +24,7 @@ class TrainingConfig:
         channels summed up to half the width of fine structure: of many channels that is quicker,
         and the last epochs make up for it.
     steps_per_epoch
-        None takes one for each 450 pixels of the scan, at least 4 and at most 32. A network that
+        None takes one for each 450 pixels of the scan, at least 4 and at most 40. A network that
         is shown a small scan more often learns its anomalies, and a large one is known by then.
     batch_size
         Shards per step.
@@ -117,7 +117,7 @@ class TrainingConfig:
         Examples
         --------
         >>> [TrainingConfig().steps((side, side)) for side in (10, 64, 192)]
-        [4, 10, 32]
+        [4, 10, 40]
         """
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch

@@ -32,9 +32,15 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
     fraction
         Fraction of the shards that are corrupted.
     """
-    batch, rows, columns, channels = intensities.shape
     corrupted = intensities.clone(memory_format=torch.contiguous_format)
-    spectra = corrupted.view(-1, channels)
+    corrupt_in_place(corrupted, random, fraction)
+    return corrupted
+
+
+def corrupt_in_place(intensities: Tensor, random: np.random.Generator, fraction: float) -> None:
+    """Corrupt shards ``(batch, rows, columns, energy)``, contiguous, as :func:`corrupt` does it."""
+    batch, rows, columns, channels = intensities.shape
+    spectra = intensities.view(-1, channels)
     structure = _structure(intensities)
     row, column = np.indices((rows, columns))
     largest = max(_SMALLEST_RADIUS, 0.375 * max(rows, columns))
@@ -52,7 +58,6 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
                 spectra[pixels, window] = _corrupted(
                     spectra[pixels, window], intensities[tuple(other)][window], channels, random
                 )
-    return corrupted
 
 
 def _structure(intensities: Tensor) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
-from hyperspy_cvae.training._corruption import corrupt
+from hyperspy_cvae.training._corruption import corrupt_in_place
 from hyperspy_cvae.training._loss import cross_entropy
 from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
 from hyperspy_cvae.training._outliers import Outliers
@@ -352,7 +352,7 @@ class _Training:
         turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
-        shown = corrupt(shown, self.random, self.config.corruption)
+        corrupt_in_place(shown, self.random, self.config.corruption)
         seeds = self.random.integers(2**63, size=len(corners))
         total = weight.sum()
         shown, target, weight, floor = (

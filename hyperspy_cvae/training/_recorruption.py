@@ -77,11 +77,9 @@ class Recorruption:
         sign = torch.from_numpy(random.choice(np.array([-1, 1], np.float32), size=shape))
         scale = intensities.sum(-1).clamp_min(0).sqrt() * sign.to(intensities.device)
         noise = self._bank.index_select(0, drawn.to(intensities.device).ravel())
-        noise, scale = noise.view(intensities.shape), scale[..., None]
-        return (
-            torch.addcmul(intensities, noise, scale, value=self.strength),
-            torch.addcmul(intensities, noise, scale, value=-1 / self.strength),
-        )
+        noise = noise.view(intensities.shape).mul_(scale[..., None])
+        target = torch.add(intensities, noise, alpha=-1 / self.strength)
+        return noise.mul_(self.strength).add_(intensities), target
 
 
 def noise_of_spectra(

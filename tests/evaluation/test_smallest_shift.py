@@ -90,3 +90,18 @@ def test_vacuum_and_gaps_do_not_matter(cube: np.ndarray) -> None:
         if np.array_equal(seen[0][row, column, shift:], cube[row, column, :-shift])
     ]
     assert len(shifted) == 1
+
+
+def test_a_small_scan_is_reconstructed_a_few_times(cube: np.ndarray) -> None:
+    channels, seen = np.ones(ENERGY.size, bool), []
+
+    def watched(injected: np.ndarray) -> np.ndarray:
+        seen.append(1)
+        return mean(injected)
+
+    part = cube[:20, :20]
+    _, shift = smallest_shift(
+        part, watched, channels, "combined", 0.5, np.ones((20, 20), bool), -6.0
+    )
+    assert np.isfinite(shift)
+    assert len(seen) <= 4

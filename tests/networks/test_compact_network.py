@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from hyperspy_cvae.networks import CompactConfig, CompactNetwork
+from hyperspy_cvae.networks._compact import _Composed, _Keys, _Moved, _Projected
 
 SHAPES = [
     (24, 24, 1312),
@@ -227,3 +228,31 @@ def test_flat_steps_have_the_same_code_when_they_are_summed_up() -> None:
     for one, other in zip(whole, network.encode(shards), strict=True):
         assert one is not None
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+
+
+def _doubles(*shape: int) -> Tensor:
+    return torch.rand(*shape, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize(("spacing", "shifts"), [(1, 5), (3, 3)])
+def test_gradients_in_closed_form_are_those_of_small_differences(spacing: int, shifts: int) -> None:
+    torch.manual_seed(5)
+    moved = lambda spectra, share: _Moved.apply(spectra, share, spacing)  # noqa: E731
+    torch.autograd.gradcheck(moved, (_doubles(2, 11), _doubles(4, shifts)))
+    torch.autograd.gradcheck(_Projected.apply, (_doubles(2, 3, 7), _doubles(2, 4, 7)))
+    torch.autograd.gradcheck(_Composed.apply, (_doubles(2, 3, 4), _doubles(2, 5, 7)))
+    offsets = torch.tensor([[-2.3, -1.4, -0.6, 0.2, 0.9, 1.7, 2.8]], dtype=torch.float64)
+    torch.autograd.gradcheck(_Keys.apply, (offsets.requires_grad_(),))
+
+
+def test_noise_is_that_of_each_shard() -> None:
+    network = _adapted((8, 8, 40)).train()
+    shards = 1000 * _bulk(40)[:128].reshape(2, 8, 8, 40)
+
+    def drawn(*seeds: int) -> Tensor:
+        sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return network(shards[: len(seeds)], sources)[0].detach()
+
+    both = drawn(3, 4)
+    torch.testing.assert_close(both[:1], drawn(3), rtol=1e-4, atol=1e-4)
+    assert (drawn(5)[0] - both[0]).abs().max() > 1e-3

@@ -39,3 +39,18 @@ def test_impossible_numbers_of_components(cube: np.ndarray) -> None:
         PCA(31).fit(cube)
     with pytest.raises(ValueError, match="call fit first"):
         PCA(2).reconstruct(cube)
+
+
+@pytest.mark.parametrize("pixels", [(9, 8), (3, 4)])
+def test_variances_are_those_of_the_scree_plot(cube: np.ndarray, pixels: tuple[int, int]) -> None:
+    """Also where there are fewer spectra than channels."""
+    part = cube[: pixels[0], : pixels[1]]
+    signal = Signal1D(part.copy())
+    signal.decomposition(print_info=False)
+    pca = PCA(2).fit(part)
+    ratio = signal.learning_results.explained_variance_ratio
+    np.testing.assert_allclose(pca.explained_variance_ratio[: len(ratio)], ratio, atol=1e-6)
+    np.testing.assert_allclose(
+        pca.reconstruct(part), signal.get_decomposition_model(2).data, atol=1e-4
+    )
+    assert pca.fit(cube).explained_variance_ratio.size == 30

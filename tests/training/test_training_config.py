@@ -33,3 +33,13 @@ def test_impossible_settings(name: str, value: float | str, expected: str) -> No
 def test_bounds_are_allowed() -> None:
     settings = {"epochs": 1, "warm_up": 1.0, "corruption": 0.0, "left_out": 0.0, "held_out": 0.0}
     assert TrainingConfig(**settings).epochs == 1
+
+
+def test_steps_grow_with_the_scan_between_two_bounds() -> None:
+    sides = (1, 10, 42, 50, 64, 96, 144, 2048)
+    steps = [TrainingConfig().steps((side, side)) for side in sides]
+    assert steps == sorted(steps)
+    assert steps[0] == steps[2] == 4
+    assert steps[-1] == steps[-2] == 40
+    assert 4 < steps[4] < steps[5] < 40
+    assert TrainingConfig(steps_per_epoch=7).steps((192, 192)) == 7

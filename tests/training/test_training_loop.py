@@ -286,6 +286,18 @@ def test_the_same_seed_gives_the_same_network(cube: np.ndarray) -> None:
     assert not _same(_weights(one), _weights(other))
 
 
+def test_the_number_of_threads_does_not_matter(cube: np.ndarray) -> None:
+    weights = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        network, shape = _network(cube)
+        train(network, cube, np.ones(cube.shape[:2], bool), BRIEF, shape=shape)
+        assert torch.get_num_threads() == threads
+        weights.append(torch.cat([each.detach().ravel() for each in network.parameters()]))
+    torch.set_num_threads(1)
+    assert torch.equal(*weights)
+
+
 def test_the_weights_a_network_was_built_with_do_not_matter(cube: np.ndarray) -> None:
     torch.manual_seed(1)
     one, _ = _train(cube, BRIEF)
