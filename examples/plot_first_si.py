@@ -33,7 +33,7 @@ print(s)
 # %%
 # Training
 # --------
-# This takes a minute.
+# This takes less than a minute.
 
 model = s.train_cvae()
 

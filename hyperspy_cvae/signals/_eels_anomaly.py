@@ -79,7 +79,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         Parameters
         ----------
         network
-            ``"compact"``, which a laptop trains in a minute or two, or ``"paper"``, as published,
+            ``"compact"``, which a laptop trains in a minute or less, or ``"paper"``, as published,
             which needs a GPU.
         latent
             Length of the latent vector of a shard.
@@ -90,8 +90,8 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         overlap
             Fraction of a shard that neighbours share in a reconstruction.
         epochs
-            How long to train: each is 64 shards, anywhere in the scan. By default 48, and 300 for
-            the published network.
+            How long to train: each shows up to 40 shards, anywhere in the scan (fewer of a small
+            scan). By default 48, and 300 for the published network, each with 64 shards.
         seed
             The same seed on the same machine gives the same maps.
         device
