@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
+    ARTEFACT,
     BoolArray,
     Expected,
     FloatArray,
@@ -40,6 +41,7 @@ def plot_maps(
     title: str = "",
     signal_range_label: str = "",
     bulk: Expected | None = None,
+    artefacts: BoolArray | None = None,
 ) -> Figure:
     """Draw what was found in one spectrum image: its image, the map of its scores, their histogram.
 
@@ -69,6 +71,8 @@ def plot_maps(
     bulk
         Returns how many scores of bulk are expected between the edges of bins; see
         :func:`hyperspy_cvae.detection.bulk_histogram`. Drawn over the histogram if given.
+    artefacts
+        True in pixels with X-ray hits, of the same shape; they are marked.
 
     Returns
     -------
@@ -108,6 +112,11 @@ def plot_maps(
         draw_scale_bar(axes[0], image.shape, step, units)
         picture = draw_map(axes[1], score, step, colour_limits(score))
         draw_outline(axes[1], mask, step)
+        if artefacts is not None and artefacts.any():
+            rows, columns = np.nonzero(artefacts)
+            places = (columns + 0.5) * step[1], (rows + 0.5) * step[0]
+            axes[1].plot(*places, "x", color=ARTEFACT, ms=5, mew=1.2, label="X-ray hit")
+            axes[1].legend(loc="upper right", fontsize="small", framealpha=0.8)
         add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)

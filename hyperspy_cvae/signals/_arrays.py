@@ -6,6 +6,7 @@ import numpy as np
 from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
+from hyperspy_cvae.artefacts import find_hits
 from hyperspy_cvae.blocks import Cube
 from hyperspy_cvae.preprocessing import Counts, prepare
 from hyperspy_cvae.reconstruction import EnergyAxis
@@ -24,6 +25,8 @@ class Recorded(NamedTuple):
     channels: NDArray[np.bool_]
     """Those of them that may be compared."""
     axis: EnergyAxis
+    hits: NDArray[np.bool_]
+    """Pixels that held X-ray hits, which are no longer in the counts, ``(rows, columns)``."""
 
 
 def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Recorded:
@@ -36,8 +39,20 @@ def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Reco
     """
     pixels = kept_pixels(signal, navigation_mask)
     channels = kept_channels(signal, signal_mask, None)
-    cube, judged, alive = counts(signal)
-    return Recorded(signal, cube, judged & pixels, alive, channels & alive, energy_axis(signal))
+    (cube, judged, alive), hits = without_hits(counts(signal))
+    kept, axis = channels & alive, energy_axis(signal)
+    return Recorded(signal, cube, judged & pixels, alive, kept, axis, hits)
+
+
+def without_hits(found: Counts) -> tuple[Counts, NDArray[np.bool_]]:
+    """Return counts without X-ray hits, and the pixels that held any, ``(rows, columns)``.
+
+    In a cube on disk none are looked for.
+    """
+    if not isinstance(found.cube, np.ndarray):
+        return found, np.zeros(found.cube.shape[:2], bool)
+    hits, cube = find_hits(found.cube)
+    return found._replace(cube=cube), hits.pixels
 
 
 def counts(signal: BaseSignal) -> Counts:

@@ -87,6 +87,8 @@ class Comparison:
         Whether a network makes them, which hardly knows bulk that is rare.
     provenance
         What made them.
+    hits
+        Pixels that held X-ray hits, boolean ``(rows, columns)``.
     notes
         What else is to be said.
     """
@@ -100,6 +102,7 @@ class Comparison:
     reconstruct: Callable[[Cube], Cube]
     by_network: bool
     provenance: dict[str, Any]
+    hits: NDArray[np.bool_]
     notes: list[str] = field(default_factory=list)
     _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
 
@@ -141,12 +144,21 @@ class Comparison:
         by_network: bool = False,
     ) -> "Comparison":
         """Compare the channels that are reconstructed."""
-        signal, cube, judged, _, channels, axis = recorded
+        signal, cube, judged, _, channels, axis, hits = recorded
         spectra = reconstruct(cube)
         known = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
         compared = channels & known
         return cls(
-            signal, cube, spectra, judged, compared, axis, reconstruct, by_network, provenance
+            signal,
+            cube,
+            spectra,
+            judged,
+            compared,
+            axis,
+            reconstruct,
+            by_network,
+            provenance,
+            hits,
         )
 
     def of(self, cube: Cube) -> "Comparison":
@@ -244,11 +256,13 @@ class Comparison:
         image.metadata.Signal.quantity = self.signal.metadata.get_item("Signal.quantity", "Counts")
         mask_map = self._map("Anomalies", mask, provenance)
         mask_map.metadata.Signal.quantity = "Anomalous"
+        hits = self._map("X-ray hits", self.hits, provenance)
         progress.update(SHARES["describing"])
         return AnomalyMaps(
             maps["pcc"],
             maps[score],
             mask_map,
+            hits,
             image,
             region_table(regions, self.signal, energies, explanations),
             *spectra,

@@ -22,6 +22,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_channels,
     kept_pixels,
     recorded,
+    without_hits,
 )
 from hyperspy_cvae.signals._comparison import SHARES, Comparison, as_bulk
 from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
@@ -140,7 +141,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
         with computing(self._lazy):
-            cube, judged, alive = counts(self)
+            (cube, judged, alive), _ = without_hits(counts(self))
             model.fit(
                 cube,
                 judged & pixels,

@@ -52,6 +52,10 @@ class AnomalyMaps:
         another score.
     mask
         True where a pixel is anomalous.
+    artefacts
+        True where a pixel held an X-ray hit: one to three channels that a ray lifted, as the
+        detector has it and not the specimen. They were replaced by what is usual there before
+        anything was judged. In a lazy spectrum image none are looked for.
     image
         Counts summed over energy.
     regions
@@ -89,6 +93,7 @@ class AnomalyMaps:
     pcc: BaseSignal
     score: BaseSignal
     mask: BaseSignal
+    artefacts: BaseSignal
     image: BaseSignal
     regions: pd.DataFrame
     measured: BaseSignal | None
@@ -127,6 +132,9 @@ class AnomalyMaps:
                 median, lowest = np.nanmedian(each.data), np.nanmin(each.data)
                 quantity = each.metadata.Signal.quantity
                 lines.append((quantity, f"median {median:.4g}, lowest {lowest:.4g}"))
+        if hits := int(self.artefacts.data.sum()):
+            held = "pixel holds" if hits == 1 else "pixels hold"
+            lines.append(("artefacts", f"{hits} {held} X-ray hits, which are left out"))
         lines.append(("threshold", self.threshold.reason))
         smallest = self.provenance["decision"]["smallest_region"]
         if smallest > 1:
@@ -351,6 +359,7 @@ class AnomalyMaps:
             scale=scale,
             units=units,
             title=self.image.metadata.get_item("General.title", ""),
+            artefacts=np.atleast_2d(self.artefacts.data),
             signal_range_label=f"{low:.6g}-{high:.6g} {self.units}".rstrip(),
         )
 

@@ -1,0 +1,103 @@
+"""X-ray hits are told from the counts alone, and nothing else is."""
+
+import json
+from pathlib import Path
+
+import hyperspy.api as hs
+import numpy as np
+import pytest
+
+from hyperspy_cvae.artefacts import deviance_roots, find_hits
+
+MEASURED = Path(__file__).parents[2] / "shared" / "data" / "measured"
+ENERGY = np.arange(120.0)
+SPECTRUM = 40 + 200 * np.exp(-ENERGY / 50) + 120 * (ENERGY > 60) * np.exp(-(ENERGY - 60) / 40)
+
+
+def scan(rows: int, columns: int, dose: float = 1.0, seed: int = 0) -> np.ndarray:
+    """Counts of a wedge with two kinds of bulk, whose edge is higher in one."""
+    random = np.random.default_rng(seed)
+    thickness = np.linspace(0.6, 1.4, columns)[:, np.newaxis]
+    higher = 1 + 0.3 * (np.arange(rows) > rows // 2)[:, np.newaxis, np.newaxis] * (ENERGY > 60)
+    return random.poisson(dose * thickness * higher * SPECTRUM).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (1, 60), (60, 1), (24, 30), (90, 90)])
+@pytest.mark.parametrize("dose", [0.01, 1.0, 100.0])
+def test_a_hit_is_found_and_repaired_at_any_size_and_dose(
+    shape: tuple[int, int], dose: float
+) -> None:
+    clean = scan(*shape, dose)
+    assert not find_hits(clean)[0].pixels.any()
+    struck, place = clean.copy(), (shape[0] // 2, shape[1] // 3)
+    usual = dose * SPECTRUM[80]
+    struck[(*place, slice(80, 82))] += 25 * np.sqrt(usual) + 25
+    before = struck.copy()
+    hits, repaired = find_hits(struck)
+    assert np.argwhere(hits.pixels).tolist() == [list(place)]
+    assert hits.height[place] > hits.limit
+    assert set(hits.places[:, 2].tolist()) <= {79, 80, 81, 82}
+    assert np.array_equal(struck, before)
+    assert abs(repaired[place][80:82] - clean[place][80:82]).mean() < 5 * np.sqrt(usual) + 5
+    untouched = np.ones(clean.shape, bool)
+    untouched[(*place, slice(76, 86))] = False
+    assert np.array_equal(repaired[untouched], struck[untouched])
+
+
+def test_edges_shifts_dead_channels_and_whole_spectra_are_no_hits() -> None:
+    counts = scan(24, 30)
+    counts[4, 5, 62:] *= 1.8  # a higher edge
+    counts[7:9, 9:11] = counts[7:9, 9:11, ::-1]
+    counts[12, 12] *= 3
+    counts[..., 33] = 0
+    counts[..., 90] = 777
+    counts[15, 15, 40:52] += 300  # a line as wide as fine structure
+    counts[20, 10:12, 70] += 400  # in two pixels
+    hits, repaired = find_hits(counts)
+    assert not hits.pixels.any()
+    assert repaired is counts
+
+
+def test_what_cannot_be_told_is_left_alone() -> None:
+    for cube in (np.zeros((4, 4, 50)), np.full((4, 4, 50), 7.0), np.ones((3, 3, 5))):
+        hits, same = find_hits(cube.astype(np.float32))
+        assert not hits.pixels.any()
+        assert same.shape == cube.shape
+    negative = scan(10, 10) - 100
+    assert np.isfinite(find_hits(negative)[1]).all()
+
+
+def test_counts_times_a_factor_have_the_same_hits() -> None:
+    counts = scan(20, 20)
+    counts[3, 4, 80] += 400
+    counts[8, 1, 20] += 700
+    pixels = find_hits(counts)[0].pixels
+    assert pixels.sum() == 2
+    for factor in (8, 100):
+        assert np.array_equal(find_hits(factor * counts)[0].pixels, pixels)
+
+
+def test_roots_of_the_deviance_are_nearly_normal() -> None:
+    counts = np.random.default_rng(0).poisson(20.0, 100_000)
+    roots = deviance_roots(counts, np.full(100_000, 20.0))
+    assert abs(roots.mean()) < 0.1
+    assert roots.std() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.skipif(not MEASURED.exists(), reason="the measured spectrum images are not here")
+def test_hits_of_measured_scans() -> None:
+    """What is known to be one is found, and of the scans without hardly anything is called one."""
+    cases = json.loads((MEASURED / "index.json").read_text())
+    seen = 0
+    for case in cases:
+        data = np.asarray(hs.load(MEASURED / case["file"]).data, np.float32)
+        pixels = find_hits(data.reshape(-1, *data.shape[-2:]))[0].pixels.ravel()
+        if "hit" in case["name"] or "spike" in case["name"]:
+            truth = np.load(MEASURED / case["truth"]).astype(bool).ravel()
+            assert (pixels & truth).sum() >= 0.8 * truth.sum(), case["name"]
+            seen += 1
+        if case["truth"] == "null":
+            ignored = case["ignore"]
+            rest = ~np.load(MEASURED / ignored).astype(bool).ravel() if ignored else ~pixels | True
+            assert not (pixels & rest).any(), case["name"]
+    assert seen >= 3
