@@ -153,7 +153,7 @@ def compact(phantom, ceilings: dict[str, float], rounds: int) -> pd.DataFrame:  
     """Train the default and judge with it: median of some rounds, after one that does not count."""
     cube = phantom.signal.data
     training = CVAEConfig().training
-    steps = training.epochs * training.steps(cube.shape[:2])
+    steps = training.epochs * training.steps(cube.shape[0] * cube.shape[1])
     work = counted(CVAEConfig().network, training.batch_size)
     found = []
     for turn in range(rounds + 1):
@@ -193,7 +193,7 @@ def published(cube: np.ndarray, ceilings: dict[str, float], epochs: int) -> pd.D
         (first, _), (last, peak) = fit(1), fit(1 + epochs)
         print(f"published, {batch} per step: {first}, {last}", flush=True)
         spent = (last - first) / epochs * PAPER_EPOCHS
-        steps = PAPER_EPOCHS * training.steps(cube.shape[:2])
+        steps = PAPER_EPOCHS * training.steps(cube.shape[0] * cube.shape[1])
         work = counted(PAPER_CVAE.network, batch)
         name = f"{PAPER_EPOCHS} epochs, {batch} {'shard' if batch == 1 else 'shards'} per step"
         rows[name] = row(spent, peak, steps, work, ceilings)

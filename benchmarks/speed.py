@@ -21,6 +21,7 @@ everything once on small scans, as a test that it runs.
 
 import argparse
 import json
+import os
 import resource
 import tempfile
 import time
@@ -293,9 +294,7 @@ def beside_others(scans: Scans, shape: Shape, rounds: int) -> list[dict]:  # typ
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    import psutil
-
-    return len(psutil.Process().cpu_affinity())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spin() -> None:

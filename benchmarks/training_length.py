@@ -100,7 +100,13 @@ def figure(results: pd.DataFrame) -> plt.Figure:
     """Draw average precision over steps, a panel for each size."""
     sizes = sorted(results["side"].unique())
     drawn, panels = plt.subplots(
-        2, -(-len(sizes) // 2), figsize=(10, 5), sharey=True, layout="constrained", squeeze=False
+        2,
+        -(-len(sizes) // 2),
+        figsize=(10, 5),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
     )
     colours = dict(zip(STRUCTURES, ("C0", "C1"), strict=True))
     for axes, side in zip(panels.flat, sizes, strict=False):
@@ -111,12 +117,14 @@ def figure(results: pd.DataFrame) -> plt.Figure:
             axes.plot(
                 by_cvae["steps"], by_cvae["AP"], "o-", ms=4, color=colours[structure], label=label
             )
-        default = TrainingConfig().epochs * TrainingConfig().steps((side, side))
+        default = TrainingConfig().epochs * TrainingConfig().steps(side**2)
         axes.axvline(default, color="0.6", ls="--", lw=1, label="default")
         axes.set(title=f"{side} x {side} pixels", xscale="log", ylim=(0, 1.03))
         axes.grid(alpha=0.3)
     for axes in panels.flat[len(sizes) :]:
         axes.set_axis_off()
+    for axes in panels[0, len(sizes) % 2 * -1 :] if len(sizes) % 2 else []:
+        axes.tick_params(labelbottom=True)
     for axes in panels[:, 0]:
         axes.set_ylabel("Average precision")
     for axes in panels[-1]:

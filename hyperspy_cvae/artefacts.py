@@ -1,6 +1,6 @@
 """What the detector made and not the specimen, told from the counts alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,12 @@ _ENOUGH_SPECTRA = 2000
 _QUANTILE = 0.84
 _AT_ONCE = 4 * 2**20  # counts
 _TINY = 1e-9
+_NONE = np.empty((0, 3), np.intp)
 
 
 @dataclass(frozen=True)
 class Hits:
-    """X-ray hits: one to five channels of single pixels that are far too high.
+    """X-ray hits: one to three channels of single pixels that are far too high.
 
     Attributes
     ----------
@@ -59,7 +60,8 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     the scan. Less than half of it is in the same channel of the four neighbouring pixels, and less
     than .4 of it three and four channels away: an edge is wider.
 
-    Around a hit five channels are replaced by the mean spectrum, scaled to the channels beside.
+    Around a hit five channels are replaced by the mean spectrum, scaled to the channels beside. A
+    line of the specimen as narrow as that, in one pixel alone, cannot be told from a hit.
 
     Parameters
     ----------
@@ -83,7 +85,8 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     (array([[5, 6]]), True)
     """
     rows, columns, channels = cube.shape
-    nothing = Hits(np.zeros((rows, columns), bool), np.zeros((rows, columns)), np.inf, _no_places())
+    highest = np.zeros(rows * columns)
+    nothing = Hits(np.zeros((rows, columns), bool), highest.reshape(rows, columns), np.inf, _NONE)
     flat = cube.reshape(-1, channels)
     scale = _Scale.of(flat)
     if scale is None or channels < 2 * _AROUND + 1:
@@ -95,14 +98,15 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     pixels, at, height = pixels[high], at[high], height[high]
     alone = _alone(scale, flat, pixels, at, height, (rows, columns))
     if not alone.any():
-        return Hits(nothing.pixels, nothing.height, limit, nothing.places), cube
+        return replace(nothing, limit=limit), cube
     pixels, at, height = pixels[alone], at[alone], height[alone]
     repaired = flat.copy()
     for pixel, channel in zip(pixels.tolist(), at.tolist(), strict=True):
         _repair(repaired[pixel], scale.mean, channel)
-    np.maximum.at(nothing.height.ravel(), pixels, height)
+    np.maximum.at(highest, pixels, height)
+    highest = highest.reshape(rows, columns)
     places = np.stack([*np.unravel_index(pixels, (rows, columns)), at], axis=1)
-    return Hits(nothing.height > 0, nothing.height, limit, places), repaired.reshape(cube.shape)
+    return Hits(highest > 0, highest, limit, places), repaired.reshape(cube.shape)
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,3 @@ def _repair(spectrum: NDArray[np.float32], mean: NDArray[np.float64], channel: i
     beside = np.r_[max(0, first - 6) : first, last : min(last + 6, len(spectrum))]
     scale = np.maximum(spectrum[beside], 0).sum() / max(mean[beside].sum(), _TINY)
     spectrum[first:last] = mean[first:last] * scale
-
-
-def _no_places() -> NDArray[np.intp]:
-    return np.empty((0, 3), np.intp)

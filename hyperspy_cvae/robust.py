@@ -10,10 +10,8 @@ ROUNDING = 32 * float(np.finfo(np.float32).eps)
 """Relative size up to which a difference of sums in float32 says nothing."""
 
 
-def robust_deviation(
-    values: NDArray[np.floating], size: ArrayLike = 0.0, axis: int | None = 0
-) -> Any:
-    """Return the robust standard deviation, and 0 where it may be rounding.
+def robust_deviation(values: NDArray[np.floating], size: ArrayLike = 0.0) -> Any:
+    """Return the robust standard deviation along the first axis, and 0 where it may be rounding.
 
     What is 1.4826 times the median absolute deviation is a standard deviation if the values are
     normally distributed. What fits to rounding has differences that are rounding errors, which
@@ -25,8 +23,6 @@ def robust_deviation(
         Of any shape.
     size
         Size of the numbers of which the values are differences.
-    axis
-        Along which it is taken; all of the values if None.
 
     Examples
     --------
@@ -34,5 +30,5 @@ def robust_deviation(
     >>> float(robust_deviation(difference, size=100.0))
     0.0
     """
-    deviation = median_abs_deviation(values, axis=axis, scale="normal")
+    deviation = median_abs_deviation(values, axis=0, scale="normal")
     return np.where(deviation > ROUNDING * np.asarray(size), deviation, 0)

@@ -8,7 +8,7 @@ from hyperspy_cvae.robust import robust_deviation
 def test_that_of_normal_numbers() -> None:
     values = np.random.default_rng(0).normal(5, 3, (20_000, 2))
     np.testing.assert_allclose(robust_deviation(values), [3, 3], rtol=0.05)
-    assert robust_deviation(values, axis=None).shape == ()
+    assert robust_deviation(values[:, 0]).shape == ()
 
 
 def test_differences_within_rounding_have_none() -> None:

@@ -114,7 +114,6 @@ def reconstruction_quality(
     counts, bulk = (spectra_at(cube, pixels) for cube in (measured, expected))
     ratio = PCA(n_components).fit(counts[np.newaxis]).explained_variance_ratio
     components = PCA(n_components).fit(counts[np.newaxis, 1::2]).components
-    assert ratio is not None
     assert components is not None
     counts, bulk = counts[::2], bulk[::2]
     scores, numbers = counts @ components, range(1, n_components + 1)

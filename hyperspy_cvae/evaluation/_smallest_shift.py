@@ -15,6 +15,7 @@ from hyperspy_cvae.shards import channels_of
 _LARGEST_RADIUS = 4.0  # pixels
 _SHIFTS = 8
 _LARGEST_SHIFT = 0.25  # of the energy range
+_ENOUGH_AT_ONCE = 4
 _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of rows and columns
 
 
@@ -31,8 +32,10 @@ def smallest_shift(
 
     Eight shifts between one channel and a quarter of the energy range are injected into discs
     spread over the scan. Recorded counts are moved to higher energies, and those at the low end of
-    the range stay. The scan is then reconstructed and scored as it was before. If the discs
-    together were more than 2 % of the scan, they are injected one at a time, by bisection.
+    the range stay. The scan is then reconstructed and scored as it was before. If four discs or
+    more are no more than 2 % of the scan, as many shifts are injected at a time, each in its disc.
+    In a smaller scan the smallest is found by bisection, in the disc in its middle: there larger
+    shifts are taken to reach the limit if a smaller one does.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def smallest_shift(
     width : int
         Of the discs, in pixels.
     shift : float
-        In eV: it and all larger ones reach the limit. NaN if the largest does not.
+        In eV: it and all larger ones reach the limit. NaN if none does.
     """
     bright = bright_pixels(cube, channels, judged)
     pixels = np.argwhere(bright)
@@ -68,7 +71,7 @@ def smallest_shift(
     places = [pixels[np.square(pixels - point).sum(1).argmin()] for point in spread]
     discs = [bright & disc(judged.shape, place, radius) for place in places]
 
-    def reach(some: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def reach(some: NDArray[np.intp], discs: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Return which of some shifts reach the limit, each in its disc."""
         moved = np.any([discs[each] for each in some], axis=0)
         spectra = spectra_at(cube, moved)
@@ -82,16 +85,19 @@ def smallest_shift(
         scores = score_spectra(measured, expected, score, dispersion, judged)
         return np.array([np.nanmin(scores[discs[each]]) <= limit for each in some])
 
-    found = np.zeros(len(shifts), bool)
-    if len(shifts) * np.pi * radius**2 <= EXCEPTIONS * len(pixels):
-        found = reach(np.arange(len(shifts)))
-    else:  # one at a time; larger shifts are found if a smaller one is
-        lowest, highest = 0, len(shifts)
-        while lowest < highest:
-            middle = (lowest + highest) // 2
-            if reach(np.array([middle]))[0]:
-                highest = middle
+    at_once = int(np.clip(EXCEPTIONS * len(pixels) / (np.pi * radius**2), 1, len(shifts)))
+    everything = np.arange(len(shifts))
+    if at_once >= _ENOUGH_AT_ONCE:
+        parts = np.split(everything, everything[at_once::at_once])
+        found = np.concatenate([reach(some, discs) for some in parts])
+    else:
+        one_place = discs[:1] * len(shifts)
+        smallest, beyond = 0, len(shifts)
+        while smallest < beyond:
+            middle = (smallest + beyond) // 2
+            if reach(everything[middle : middle + 1], one_place)[0]:
+                beyond = middle
             else:
-                lowest = middle + 1
-        found[highest:] = True
+                smallest = middle + 1
+        found = everything >= beyond
     return 2 * int(radius) + 1, smallest_found(shifts * dispersion, found.astype(float))

@@ -17,7 +17,8 @@ class CVAENetwork(nn.Module):
     summable = False
     """Whether a network can also be shown channels that are summed up, by ``width``."""
     large = False
-    """Whether its operations are so long that several threads do them sooner than one."""
+    """Whether its operations take so long that several threads do them sooner than one, and memory
+    and time are to be estimated before a training."""
     width = 1
     """Channels of the axis in one of the shards; logits are of sums over as many."""
 
@@ -37,7 +38,10 @@ class CVAENetwork(nn.Module):
     def decode(
         self, latent: Tensor, code: Tensor | None, random: Sequence[torch.Generator] | None = None
     ) -> Tensor:
-        """Logits ``(batch, rows, columns, energy)`` of latent vectors and code."""
+        """Logits ``(batch, rows, columns, energy)`` of latent vectors and code.
+
+        What is drawn while training is drawn from ``random``, one source for each shard.
+        """
         raise TypeError(f"{type(self).__name__} does not define decode")
 
     def adapt(self, spectra: Tensor, floor: float) -> None:

@@ -37,7 +37,7 @@ def network_name(config: NetworkConfig) -> str:
 
 
 def is_large(config: NetworkConfig) -> bool:
-    """Whether a network is so large that memory and time have to be asked for beforehand."""
+    """Whether memory and time are to be estimated before a training; see :class:`CVAENetwork`."""
     return _NETWORKS[network_name(config)][1].large
 
 

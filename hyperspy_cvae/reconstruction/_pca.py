@@ -72,7 +72,7 @@ class PCA:
         if self._products is None:
             raise ValueError("the PCA has no components yet: call fit first.")
         variances = np.maximum(eigvalsh(self._products)[::-1], 0)
-        ratio: NDArray[np.float64] = variances / variances.sum()
+        ratio: NDArray[np.float64] = variances / max(variances.sum(), np.finfo(float).tiny)
         return ratio
 
     def reconstruct(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:

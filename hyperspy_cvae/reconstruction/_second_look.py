@@ -146,7 +146,9 @@ def doubt(intensities: Cube, spectra: Cube, parts: NDArray[np.bool_]) -> NDArray
         misfit = misfits[..., part]
         misfit = gaussian_filter(misfit / np.maximum(brightness, DARKEST), _RADIUS)
         bright = brightness > DARKEST
-        deviation = robust_deviation(misfit[bright], misfit.max()) if bright.any() else 0
+        deviation = (
+            robust_deviation(misfit[bright], np.median(misfit[bright])) if bright.any() else 0
+        )
         if deviation > 0:
             excess = (misfit - np.median(misfit[bright])) / deviation
             doubted = np.clip((excess - _ALLOWED) / (_CERTAIN - _ALLOWED), 0, 1)

@@ -1,6 +1,7 @@
 """A network and a scan of any size: shards in, blended spectra out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.shards import blend, reflected, starts
-from hyperspy_cvae.threads import in_order
+from hyperspy_cvae.threads import in_order, one_thread
+
+Shard = tuple[int, int, NDArray[np.float32]]  # and before it its first row and column
 
 _BATCH = 4
 _TILE = 128 * 2**20  # bytes: of a small one most pixels lie in shards of its neighbours, too
@@ -120,10 +123,7 @@ class Shardwise:
             spectra: NDArray[np.float32] = torch.softmax(self.network(shown)[0], -1).cpu().numpy()
             return spectra
 
-        def shards() -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-            alone = self.device.type == "cpu" and not self.network.large
-            batches = list(_some_at_a_time(corners))
-            found = (in_order if alone else map)(reconstructed, batches)
+        def shards(found: Iterable[NDArray[np.float32]]) -> Iterator[Shard]:
             for batch, spectra in zip(batches, found, strict=True):
                 for (row, column), shard in zip(batch, spectra, strict=True):
                     yield row - tile[0][0], column - tile[1][0], shard
@@ -131,8 +131,15 @@ class Shardwise:
         def some() -> torch.Tensor:
             return self._shards(intensities, scan, corners[:_BATCH], origin)
 
+        shape = len(tile[0]), len(tile[1]), intensities.shape[2]
+        batches = list(_some_at_a_time(corners))
         with _ONE_AT_A_TIME, checked_precision(self.network, some):
-            spectra = blend(shards(), (len(tile[0]), len(tile[1]), intensities.shape[2]))
+            if self.device.type == "cpu" and not self.network.large:
+                with one_thread() as threads:
+                    with closing(in_order(reconstructed, batches, threads)) as found:
+                        spectra = blend(shards(found), shape)
+            else:
+                spectra = blend(shards(map(reconstructed, batches)), shape)
         rows, columns = (
             slice(some[0] - begin, some[-1] + 1 - begin)
             for some, begin in zip(tile, origin, strict=True)

@@ -214,7 +214,8 @@ class Comparison:
     ) -> AnomalyMaps:
         """Return what is found between two energies, and what its regions are."""
         channels = self.channels_in(signal_range)
-        progress = progress or Progress(sum(SHARES.values()), "", "%", shown=False)
+        left = sum(SHARES.values()) - SHARES["reconstructing"]
+        progress = progress or Progress(left, "Judging", "%", shown=False)
         scores = {each: self.scores(signal_range, each) for each in dict.fromkeys(("pcc", score))}
         progress.update(SHARES["scoring"], "testing")
         mask, threshold = self.found(signal_range, score, limit, smallest_region)

@@ -80,7 +80,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         Parameters
         ----------
         network
-            ``"compact"``, which a laptop trains in a minute or less, or ``"paper"``, as published,
+            ``"compact"``, which a laptop trains in a minute at most, or ``"paper"``, as published,
             which needs a GPU.
         latent
             Length of the latent vector of a shard.
@@ -91,8 +91,8 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         overlap
             Fraction of a shard that neighbours share in a reconstruction.
         epochs
-            How long to train: each shows up to 40 shards, anywhere in the scan (fewer of a small
-            scan). By default 48, and 300 for the published network, each with 64 shards.
+            How long to train: each has up to 40 steps, fewer on a small scan. By default 48, and
+            300 for the published network, of 64 steps each.
         seed
             The same seed on the same machine gives the same maps.
         device
@@ -273,6 +273,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
                 sum(SHARES.values()), "Detecting anomalies", "%", show and not self._lazy
             ) as progress,
         ):
+            progress.update(0, "reconstructing")
             if model is None:
                 comparison = Comparison.with_pca(counted, n_components)
             else:

@@ -24,8 +24,9 @@ class TrainingConfig:
         channels summed up to half the width of fine structure: of many channels that is quicker,
         and the last epochs make up for it.
     steps_per_epoch
-        None takes one for each 450 pixels of the scan, at least 4 and at most 40. A network that
-        is shown a small scan more often learns its anomalies, and a large one is known by then.
+        None takes one for each 450 pixels to train on, at least 4 and at most 40. A network that
+        is shown a small scan more often learns its anomalies; with more steps on a large one it
+        gains little.
     batch_size
         Shards per step.
     learning_rate
@@ -111,17 +112,17 @@ class TrainingConfig:
                 f"schedule {self.schedule!r} is unknown; choose 'onecycle' or 'plateau'."
             )
 
-    def steps(self, scan: tuple[int, int]) -> int:
-        """Return the steps of an epoch on a scan of so many rows and columns.
+    def steps(self, pixels: int) -> int:
+        """Return the steps of an epoch on so many pixels.
 
         Examples
         --------
-        >>> [TrainingConfig().steps((side, side)) for side in (10, 64, 192)]
+        >>> [TrainingConfig().steps(side**2) for side in (10, 64, 192)]
         [4, 10, 40]
         """
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch
-        steps = math.ceil(math.prod(scan) / _PIXELS_PER_STEP)
+        steps = math.ceil(pixels / _PIXELS_PER_STEP)
         return min(max(steps, _FEWEST_STEPS), _MOST_STEPS)
 
 

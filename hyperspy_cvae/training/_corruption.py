@@ -12,13 +12,14 @@ _FINE = 1 / 200  # of the energy axis: the scale on which an edge has structure
 _AT_STRUCTURE = 0.5  # of the windows
 
 
-def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -> Tensor:
-    """Return shards in which random discs are corrupted in random windows of energy.
+def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -> None:
+    """Corrupt random discs of shards in random windows of energy.
 
     A denoising autoencoder is trained to return the uncorrupted shard, so that it relies on what
     a disc's other energies and its surroundings say, and passes on nothing that is foreign to the
     bulk. One or two discs per shard get one of three corruptions: their spectra are moved in
-    energy inside the window, replaced by another pixel's, or multiplied by a bump. Half of the
+    energy inside the window, replaced by another pixel's (which may be corrupted, too), or
+    multiplied by a bump. Half of the
     windows lie anywhere, half where the mean spectrum has structure, drawn as the distance in
     noise that a small shift would make there: elsewhere a shift changes nothing, and nothing is
     learnt from undoing it.
@@ -26,19 +27,12 @@ def corrupt(intensities: Tensor, random: np.random.Generator, fraction: float) -
     Parameters
     ----------
     intensities
-        Shards ``(batch, rows, columns, energy)``; left as they are.
+        Shards ``(batch, rows, columns, energy)``, contiguous; changed in place.
     random
         Source of the draw.
     fraction
         Fraction of the shards that are corrupted.
     """
-    corrupted = intensities.clone(memory_format=torch.contiguous_format)
-    corrupt_in_place(corrupted, random, fraction)
-    return corrupted
-
-
-def corrupt_in_place(intensities: Tensor, random: np.random.Generator, fraction: float) -> None:
-    """Corrupt shards ``(batch, rows, columns, energy)``, contiguous, as :func:`corrupt` does it."""
     batch, rows, columns, channels = intensities.shape
     spectra = intensities.view(-1, channels)
     structure = _structure(intensities)

@@ -73,7 +73,7 @@ def estimate_cost(
     # Weights, gradients, two moments of Adam, the best weights so far and those before; a dozen
     # copies of the shards in the loss.
     memory = 6 * weights + 12 * 4 * config.batch_size * math.prod(size)
-    steps = config.epochs * config.steps(scan)
+    steps = config.epochs * config.steps(math.prod(scan))
     cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 1
     rate = _GPU_FLOPS if device.type != "cpu" else _CPU_FLOPS_PER_CORE * min(cores, 16)
     # Backward passes take twice the forward one.
@@ -89,7 +89,7 @@ def check_cost(
 ) -> None:
     """Refuse a training for which the memory is lacking, and warn of one that takes very long.
 
-    Of a small network nothing is asked: counting its operations takes longer than a short training.
+    The compact network is not asked about: counting takes longer than a short training of it.
 
     Raises
     ------

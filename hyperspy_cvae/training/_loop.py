@@ -20,7 +20,7 @@ from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
-from hyperspy_cvae.training._corruption import corrupt_in_place
+from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._loss import cross_entropy
 from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
 from hyperspy_cvae.training._outliers import Outliers
@@ -138,9 +138,12 @@ def train(
         for layer in network.modules():
             if reset := getattr(layer, "reset_parameters", None):
                 reset()
-        with nullcontext() if network.large else one_thread():
+        alone = device.type == "cpu" and not network.large
+        with one_thread() if alone else nullcontext():
             training = _Training(network, cube, use, config, shape, margin, seed, device)
-            with checked_precision(network, training.some_shards):
+            # On other devices two threads would be in each other's way, or not be allowed.
+            beside = ThreadPoolExecutor(1) if alone else nullcontext()
+            with checked_precision(network, training.some_shards), beside as training.pool:
                 return training.run(show_progressbar)
 
 
@@ -179,6 +182,10 @@ class _Training:
         shapes = spectra / np.maximum(spectra.sum(-1, keepdims=True), floor)
         network.adapt(torch.from_numpy(shapes), floor)
         self.network = network.to(device)
+        self.pool: ThreadPoolExecutor | None = None  # which draws beside a step
+        if self.parts > 1:  # rounding may differ between hosts
+            for each in network.state_dict().values():
+                distributed.broadcast(each, 0)
         # One cycle ends where it is best: what tiles say of its last epochs is noise.
         self.tiles = (
             held_out_tiles(weight > 0, shape, config.held_out, self.random)
@@ -214,13 +221,13 @@ class _Training:
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
-        self.steps = config.steps(weight.shape)
+        self.steps = config.steps(int(np.count_nonzero(weight)))
         self.optimiser: torch.optim.Optimizer | OneCycle
         if config.schedule == "onecycle":
             self.optimiser = OneCycle(network, config, config.epochs * self.steps)
         else:
             self.optimiser = torch.optim.Adam(
-                network.parameters(), config.learning_rate, fused=can_fuse(network)
+                network.parameters(), config.learning_rate, fused=can_fuse(network.parameters())
             )
             # Its relative threshold takes a loss below zero, as noise can make it, for better.
             self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -322,21 +329,21 @@ class _Training:
 
     def _batches(self) -> Iterator[tuple[Batch, list[int]]]:
         """Draw those of an epoch, the next one beside the step of the last."""
-        if not self.beside:
-            with ThreadPoolExecutor(1) as pool:
-                drawn = pool.submit(self._drawn)
-                for _ in range(self.steps - 1):
-                    ready = drawn.result()
-                    drawn = pool.submit(self._drawn)
-                    yield ready
-                yield drawn.result()
+        if self.pool:
+            drawn = self.pool.submit(self._drawn)
+            for _ in range(self.steps - 1):
+                ready = drawn.result()
+                drawn = self.pool.submit(self._drawn)
+                yield ready
+            yield drawn.result()
             return
         for _ in range(self.steps):
-            with torch.cuda.stream(self.beside):
+            with torch.cuda.stream(self.beside) if self.beside else nullcontext():
                 batch, seeds = self._drawn()
-            torch.cuda.current_stream().wait_stream(self.beside)
-            for each in batch:
-                each.record_stream(torch.cuda.current_stream())
+            if self.beside:
+                torch.cuda.current_stream().wait_stream(self.beside)
+                for each in batch:
+                    each.record_stream(torch.cuda.current_stream())
             yield batch, seeds
 
     def _drawn(self) -> tuple[Batch, list[int]]:
@@ -352,7 +359,7 @@ class _Training:
         turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
-        corrupt_in_place(shown, self.random, self.config.corruption)
+        corrupt(shown, self.random, self.config.corruption)
         seeds = self.random.integers(2**63, size=len(corners))
         total = weight.sum()
         shown, target, weight, floor = (
@@ -388,7 +395,10 @@ class _Training:
             weight = self.weight[tile.region]
             total += float((weight * excess[tile.within]).sum())
             norm += float(weight.sum())
-        return total / norm
+        found = torch.tensor(total / norm, device=self.device)
+        if self.parts > 1:  # all are to stop in the same epoch
+            distributed.broadcast(found, 0)
+        return float(found)
 
     @torch.no_grad()
     def _sort_out(self, outliers: Outliers) -> None:

@@ -1,7 +1,7 @@
 """How the weights of a network are moved in one cycle."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -92,8 +92,9 @@ class _AdamW:
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self._weights = list(weights)
         self._means, self._squares = ([torch.zeros_like(each) for each in weights] for _ in "mv")
-        self._steps = [torch.zeros((), device=each.device) for each in weights]
-        self._fused = all(each.device.type != "mps" for each in weights)
+        self._fused = can_fuse(weights)
+        at = weights[0].device if self._fused else torch.device("cpu")
+        self._steps = [torch.zeros((), device=at) for _ in weights]
 
     def step(self, rate: float, momentum: float) -> None:
         """Move the weights."""
@@ -220,6 +221,6 @@ class _CapturedMuon:
             matrix.add_(direction, alpha=rate)
 
 
-def can_fuse(network: CVAENetwork) -> bool:
-    """Whether Adam can move the weights in one pass over memory."""
-    return all(weight.device.type != "mps" for weight in network.parameters())
+def can_fuse(weights: Iterable[Tensor]) -> bool:
+    """Whether Adam can move weights in one pass over memory."""
+    return all(weight.device.type != "mps" for weight in weights)

@@ -83,7 +83,7 @@ def _has_room(device: torch.device, size: int) -> bool:
     return device.type == "cuda" and size <= _SHARE * torch.cuda.mem_get_info(device)[0]
 
 
-def normalise(spectra: Tensor, of: Tensor | None = None) -> Tensor:
-    """Spectra over their sum, or that of others; without counts they stay, and weigh nothing."""
-    total = (spectra if of is None else of).sum(-1, keepdim=True)
+def normalise(spectra: Tensor) -> Tensor:
+    """Spectra over their sum; without counts they stay, and weigh nothing."""
+    total = spectra.sum(-1, keepdim=True)
     return spectra / torch.where(total > 0, total, 1)

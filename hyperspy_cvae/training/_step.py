@@ -86,9 +86,7 @@ class Step:
         loss.backward()
         if self._parts > 1:
             self._add_up()
-        together = batch.shown.device.type != "mps"  # which has no such operations
-        weights = self._network.parameters()
-        nn.utils.clip_grad_norm_(weights, self._gradient_clip, foreach=together)
+        nn.utils.clip_grad_norm_(self._network.parameters(), self._gradient_clip)
         with torch.no_grad():
             divergence = kl_divergence(mean, log_variance).sum()
             fit = loss * batch.total.clamp_min(1)

@@ -92,16 +92,27 @@ def test_vacuum_and_gaps_do_not_matter(cube: np.ndarray) -> None:
     assert len(shifted) == 1
 
 
-def test_a_small_scan_is_reconstructed_a_few_times(cube: np.ndarray) -> None:
+@pytest.mark.parametrize("limit", [-4.0, -6.0, -9.0])
+def test_bisection_in_a_small_scan_finds_what_trying_all_finds(
+    cube: np.ndarray, limit: float
+) -> None:
     channels, seen = np.ones(ENERGY.size, bool), []
 
     def watched(injected: np.ndarray) -> np.ndarray:
-        seen.append(1)
+        seen.append(injected)
         return mean(injected)
 
-    part = cube[:20, :20]
-    _, shift = smallest_shift(
-        part, watched, channels, "combined", 0.5, np.ones((20, 20), bool), -6.0
-    )
-    assert np.isfinite(shift)
+    part, judged = cube[:20, :20].copy(), np.ones((20, 20), bool)
+    _, shift = smallest_shift(part, watched, channels, "combined", 0.5, judged, limit)
     assert len(seen) <= 4
+    disc = (seen[0] != part).any(-1)
+    assert all(not (each != part).any(-1)[~disc].any() for each in seen)
+    reached = []
+    for moved in range(1, 21):
+        injected = part.copy()
+        injected[disc, moved:] = part[disc, :-moved]
+        scores = score_spectra(injected, mean(injected), "combined", 0.5)
+        reached.append(np.nanmin(scores[disc]) <= limit)
+    tried = np.unique(np.rint(np.geomspace(1, 20, 8)).astype(int))
+    smallest = next((each for each in tried if reached[each - 1]), np.nan)
+    assert shift == pytest.approx(0.5 * smallest, nan_ok=True)

@@ -1,4 +1,4 @@
-"""PCA is HyperSpy's own decomposition."""
+"""PCA is what HyperSpy's decomposition is."""
 
 import numpy as np
 import pytest
@@ -54,3 +54,9 @@ def test_variances_are_those_of_the_scree_plot(cube: np.ndarray, pixels: tuple[i
         pca.reconstruct(part), signal.get_decomposition_model(2).data, atol=1e-4
     )
     assert pca.fit(cube).explained_variance_ratio.size == 30
+
+
+def test_nothing_varies_in_nothing() -> None:
+    pca = PCA(2).fit(np.zeros((4, 5, 6), np.float32))
+    assert not pca.explained_variance_ratio.any()
+    assert not pca.reconstruct(np.zeros((4, 5, 6), np.float32)).any()

@@ -39,6 +39,18 @@ def test_a_perfect_or_empty_reconstruction_is_not_doubted(bulk: np.ndarray) -> N
     assert not doubted(np.zeros_like(bulk), np.zeros_like(bulk)).any()
 
 
+@pytest.mark.parametrize("dose", [1e4, 1e6])
+def test_one_strong_place_among_many_counts_is_doubted(dose: float) -> None:
+    """However large its misfit is beside the spread of the others."""
+    random = np.random.default_rng(2)
+    expected = np.full((160, 160, 24), dose, np.float32)
+    counts = random.normal(expected, np.sqrt(dose)).astype(np.float32)
+    counts[80:83, 80:83] *= np.linspace(0.2, 1.8, 24, dtype=np.float32)
+    found = doubted(counts, expected)
+    assert found[81, 81] == 1
+    assert not found[:60].any()
+
+
 def doubted(counts: np.ndarray, bulk: np.ndarray) -> np.ndarray:
     """Return how far the whole spectra are doubted."""
     return doubt(counts, bulk, np.ones((1, counts.shape[2]), bool))[0]

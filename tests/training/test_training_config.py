@@ -37,9 +37,9 @@ def test_bounds_are_allowed() -> None:
 
 def test_steps_grow_with_the_scan_between_two_bounds() -> None:
     sides = (1, 10, 42, 50, 64, 96, 144, 2048)
-    steps = [TrainingConfig().steps((side, side)) for side in sides]
+    steps = [TrainingConfig().steps(side**2) for side in sides]
     assert steps == sorted(steps)
     assert steps[0] == steps[2] == 4
     assert steps[-1] == steps[-2] == 40
     assert 4 < steps[4] < steps[5] < 40
-    assert TrainingConfig(steps_per_epoch=7).steps((192, 192)) == 7
+    assert TrainingConfig(steps_per_epoch=7).steps(192**2) == 7

@@ -286,6 +286,17 @@ def test_the_same_seed_gives_the_same_network(cube: np.ndarray) -> None:
     assert not _same(_weights(one), _weights(other))
 
 
+def test_steps_follow_the_pixels_that_are_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube = _counts(_expected(60, 60, 0.15), 3000)
+    use, shown = np.zeros((60, 60), bool), []
+    use[:10, :10] = True
+    network, shape = _network(cube)
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda *shards: shown.append(1) or forward(*shards))
+    train(network, cube, use, replace(BRIEF, steps_per_epoch=None), shape=shape)
+    assert len(shown) == 3 * 4
+
+
 def test_the_number_of_threads_does_not_matter(cube: np.ndarray) -> None:
     weights = []
     for threads in (1, 2):
