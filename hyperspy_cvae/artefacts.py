@@ -19,9 +19,9 @@ _CANDIDATE = 0.6  # of the limit, by the quick measure
 _WIDE, _BESIDE = 0.4, 0.5  # of a hit: less is left of it some channels away, and in the next pixels
 _FAINT = 1e-3  # of the median channel: with less a channel is dead
 _FEW = 5.0  # counts, of which Poisson's law has to be asked
-_ENOUGH_SPECTRA = 2000
+_ENOUGH_SPECTRA = 1000
 _QUANTILE = 0.84
-_AT_ONCE = 4 * 2**20  # counts
+_AT_ONCE = 2**17  # counts, which a processor holds near it
 _TINY = 1e-9
 _NONE = np.empty((0, 3), np.intp)
 
@@ -120,7 +120,7 @@ class _Scale:
 
     @classmethod
     def of(cls, flat: NDArray[np.float32]) -> "_Scale | None":
-        """Tell it from 2000 spectra ``(pixels, energy)``; None if there is no noise."""
+        """Tell it from 1000 spectra ``(pixels, energy)``; None if there is no noise."""
         total = np.maximum(flat.sum(1, dtype=np.float64), 0)
         sample = some(len(flat), _ENOUGH_SPECTRA)
         counts, sums = np.maximum(flat[sample], 0).astype(np.float64), total[sample, np.newaxis]
@@ -151,30 +151,36 @@ class _Scale:
     def candidates(
         self, flat: NDArray[np.float32]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
-        """Return the pixels and channels that may hold a hit, and how deep the third dip is."""
-        high: list[NDArray[np.intp]] = []
-        low: list[NDArray[np.intp]] = []
+        """Return the pixels and channels that may hold a hit, and how deep the third dip is.
+
+        They are those that are far from the channels three away, in units of their noise.
+        """
+        high, low = [_NONE[:, :2]], [_NONE[:, :2]]
         apart = _APART[0]
-        mean, deviation = self.mean.astype(np.float32), self.deviation.astype(np.float32)
+        unit = np.float32(1) / np.sqrt(np.maximum(self.mean * self.gain, _TINY)).astype(np.float32)
+
+        def step(values: NDArray[np.float32]) -> NDArray[np.float32]:
+            padded = np.pad(values, ((0, 0), (apart, apart)), mode="reflect")
+            beside = padded[:, : -2 * apart] + padded[:, 2 * apart :]
+            beside *= np.float32(-0.5)
+            beside += values
+            return beside
+
+        usual = step((self.mean * unit).astype(np.float32)[np.newaxis])
+        root = np.sqrt(np.maximum(self.total, _TINY)).astype(np.float32)
+        farthest = (_CANDIDATE * _LARGEST * self.deviation).astype(np.float32)
         at_once = max(1, _AT_ONCE // flat.shape[1])
         for begin in range(0, len(flat), at_once):
             block = slice(begin, begin + at_once)
-            expected = self.total[block, np.newaxis].astype(np.float32) * mean
-            z = flat[block] - expected
-            expected *= np.float32(self.gain)
-            z /= np.sqrt(np.maximum(expected, np.float32(_TINY), out=expected), out=expected)
-            padded = np.pad(z, ((0, 0), (apart, apart)), mode="edge")
-            z -= (padded[:, : -2 * apart] + padded[:, 2 * apart :]) / 2
-            z /= deviation
-            for found, is_so in (
-                (high, z > _CANDIDATE * _LARGEST),
-                (low, z < -_CANDIDATE * _LARGEST),
-            ):
-                places = np.argwhere(is_so)
-                found.append(places + np.array([begin, 0]))
+            scale = root[block, np.newaxis]
+            far = step(flat[block] * (unit / scale))
+            far -= scale * usual
+            for found, is_so in ((high, far > farthest), (low, far < -farthest)):
+                if is_so.any():
+                    found.append(np.argwhere(is_so) + np.array([begin, 0]))
         pixels, channels = np.concatenate(high).T
-        dips = np.zeros(len(flat))
         at, where = np.concatenate(low).T
+        dips = np.zeros(len(flat))
         np.maximum.at(dips, at, -self.heights(flat, at, where))
         return pixels, channels, float(np.sort(dips)[-_DIPS:][0])
 
@@ -183,7 +189,8 @@ class _Scale:
     ) -> NDArray[np.float64]:
         """Return how high some channels of some pixels are, in standard deviations."""
         around = np.arange(-_AROUND, _AROUND + 1)
-        near = np.clip(channels[:, np.newaxis] + around, 0, flat.shape[1] - 1)
+        near = np.abs(channels[:, np.newaxis] + around)  # beyond the ends it is mirrored
+        near = np.minimum(near, 2 * (flat.shape[1] - 1) - near)
         counts = np.maximum(flat[pixels[:, np.newaxis], near], 0).astype(np.float64)
         expected = self.total[pixels, np.newaxis] * self.mean[near]
         roots = deviance_roots(counts / self.gain, expected / self.gain)
@@ -214,7 +221,7 @@ def deviance_roots(
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the running medians over energy, of nine channels."""
-    found: NDArray[np.float64] = median_filter(values, (1, 2 * _AROUND + 1), mode="nearest")
+    found: NDArray[np.float64] = median_filter(values, (1, 2 * _AROUND + 1), mode="mirror")
     return found
 
 

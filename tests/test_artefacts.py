@@ -44,6 +44,13 @@ def test_a_hit_is_found_and_repaired_at_any_size_and_dose(
     assert np.array_equal(repaired[untouched], struck[untouched])
 
 
+@pytest.mark.parametrize("channel", [0, 1, 118, 119])
+def test_a_hit_at_an_end_of_the_axis(channel: int) -> None:
+    counts = scan(12, 12)
+    counts[6, 7, channel] += 40 * np.sqrt(SPECTRUM[channel])
+    assert np.argwhere(find_hits(counts)[0].pixels).tolist() == [[6, 7]]
+
+
 def test_edges_shifts_dead_channels_and_whole_spectra_are_no_hits() -> None:
     counts = scan(24, 30)
     counts[4, 5, 62:] *= 1.8  # a higher edge
