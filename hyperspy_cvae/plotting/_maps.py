@@ -105,6 +105,9 @@ def plot_maps(
         along = step[0] if score.shape[0] > 1 else step[1]
         figure, axes = _line_axes()
         _draw_profiles(axes[:2], image, score, mask, threshold, along, units, quantity)
+        if artefacts is not None:
+            hits = np.flatnonzero(artefacts)
+            _mark_hits(axes[1], along * hits, score.ravel()[hits])
     else:
         figure, axes = _map_axes(score.shape, step)
         picture = axes[0].imshow(image, cmap="gray", extent=map_extent(image.shape, step))
@@ -112,11 +115,9 @@ def plot_maps(
         draw_scale_bar(axes[0], image.shape, step, units)
         picture = draw_map(axes[1], score, step, colour_limits(score))
         draw_outline(axes[1], mask, step)
-        if artefacts is not None and artefacts.any():
+        if artefacts is not None:
             rows, columns = np.nonzero(artefacts)
-            places = (columns + 0.5) * step[1], (rows + 0.5) * step[0]
-            axes[1].plot(*places, "x", color=ARTEFACT, ms=5, mew=1.2, label="X-ray hit")
-            axes[1].legend(loc="upper right", fontsize="small", framealpha=0.8)
+            _mark_hits(axes[1], (columns + 0.5) * step[1], (rows + 0.5) * step[0])
         add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)
@@ -125,6 +126,12 @@ def plot_maps(
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)
     return figure
+
+
+def _mark_hits(axes: Axes, x: FloatArray, y: FloatArray) -> None:
+    if len(x):
+        axes.plot(x, y, "x", color=ARTEFACT, ms=5, mew=1.2, label="X-ray hit")
+        axes.legend(loc="best", fontsize="small", framealpha=0.8)
 
 
 def _map_axes(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure, list[Axes]]:

@@ -256,3 +256,25 @@ class TestComparison:
         limit = otsu_threshold(pcc)
         with pytest.raises(ValueError, match="truth has the shape"):
             plot_comparison([("CVAE", pcc, anomalous(pcc, limit), limit)], np.zeros((4, 4), bool))
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (1, 30)])
+def test_hits_are_marked_where_they_are(shape: tuple[int, int]) -> None:
+    score = np.random.default_rng(0).normal(size=shape)
+    hits = np.zeros(shape, bool)
+    hits[shape[0] // 3, 4 if shape[0] > 1 else 14] = True
+    threshold = fixed_threshold(-9.0)
+    figure = plot_maps(
+        score, score, score < -9, threshold, scale=(0.5, 0.5), units="nm", artefacts=hits
+    )
+    (marks,) = [
+        line for axes in figure.axes for line in axes.lines if line.get_label() == "X-ray hit"
+    ]
+    x, y = marks.get_xydata()[0]
+    if shape[0] > 1:
+        assert (x, y) == (0.5 * 4.5, 0.5 * 2.5)
+    else:
+        assert (x, y) == (0.5 * 14, score[0, 14])
+    plain = plot_maps(score, score, score < -9, threshold, artefacts=np.zeros(shape, bool))
+    assert all(line.get_label() != "X-ray hit" for axes in plain.axes for line in axes.lines)
+    plt.close("all")
