@@ -11,8 +11,8 @@ writes results in JSON, a table in reStructuredText and a figure with all maps i
 benchmarks/results. ``--quick`` simulates a folder of its own, as a test that it runs.
 
 Average precision (AP) is that of the score; X-ray hits count as found. False pixels are those of
-the mask outside the truth and a rim of one pixel around it. The same is told of six lines of numpy:
-chi-squared to the mean spectrum, above its median plus 8 robust standard deviations.
+the mask outside the truth and a rim of one pixel around it. Six lines of numpy are judged in the
+same way: chi-squared to the mean spectrum, above its median plus 8 robust standard deviations.
 """
 
 import argparse
@@ -179,15 +179,15 @@ def table(rows: pd.DataFrame) -> str:
 
 def summary(rows: pd.DataFrame) -> str:
     """Return in how many cases each detector finds half of what is there, and flags what is not."""
-    told = []
+    lines = []
     for name, some in rows.groupby("detector", sort=False):
         there, null = some[some["true"] > 0], some[some["true"] == 0]
-        told.append(
+        lines.append(
             f"{name}: half or more found in {(2 * there.found >= there.true).sum()} of "
             f"{len(there)}, mean AP {there.AP.mean():.2f}, false pixels in "
             f"{(null.false > 0).sum()} of {len(null)} nulls, {some.seconds.median():.1f} s"
         )
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 def figure(pictures: list[tuple]) -> plt.Figure:  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""What the detector made and not the specimen, told from the counts alone."""
+"""Artefacts of the detector, found in the counts alone."""
 
 from dataclasses import dataclass, replace
 
@@ -17,8 +17,10 @@ _OVER_DIPS = 1.3  # a hit is so many times as high as dips are deep
 _DIPS = 3  # the deepest of so many dips does not count, nor the next
 _CANDIDATE = 0.6  # of the limit, by the quick measure
 _WIDE, _BESIDE = 0.4, 0.5  # of a hit: less is left of it some channels away, and in the next pixels
+_LIKE, _OTHERS = 0.5, 2  # of a hit: no more other pixels have so much near that channel
+_NOISE = 5.0  # deviations, which few channels of a scan have by noise
 _FAINT = 1e-3  # of the median channel: with less a channel is dead
-_FEW = 5.0  # counts, of which Poisson's law has to be asked
+_FEW = 5.0  # counts
 _ENOUGH_SPECTRA = 1000
 _QUANTILE = 0.84
 _AT_ONCE = 2**17  # counts, which a processor holds near it
@@ -58,10 +60,11 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     units of its spread in that channel. Dips are as likely by noise as excesses, but no ray makes
     one: a hit has an :math:`h` of more than 6.5 and more than 1.3 times the third-deepest dip of
     the scan. Less than half of it is in the same channel of the four neighbouring pixels, and less
-    than .4 of it three and four channels away: an edge is wider.
+    than .4 of it three and four channels away: an edge is wider. No more than two other pixels
+    have half of it, and 5, within two channels: where bulk has a line of its own, many do.
 
     Around a hit five channels are replaced by the mean spectrum, scaled to the channels beside. A
-    line of the specimen as narrow as that, in one pixel alone, cannot be told from a hit.
+    line of the specimen that is as narrow, in a single pixel, looks the same.
 
     Parameters
     ----------
@@ -97,6 +100,8 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     high = height > limit
     pixels, at, height = pixels[high], at[high], height[high]
     alone = _alone(scale, flat, pixels, at, height, (rows, columns))
+    pixels, at, height = pixels[alone], at[alone], height[alone]
+    alone = _unlike_others(scale, flat, at, height)
     if not alone.any():
         return replace(nothing, limit=limit), cube
     pixels, at, height = pixels[alone], at[alone], height[alone]
@@ -117,14 +122,15 @@ class _Scale:
     total: NDArray[np.float64]  # of each spectrum
     gain: float
     deviation: NDArray[np.float64]  # of heights in each channel; infinite where it is dead
+    few: bool  # counts, of which a median says little
 
     @classmethod
     def of(cls, flat: NDArray[np.float32]) -> "_Scale | None":
-        """Tell it from 1000 spectra ``(pixels, energy)``; None if there is no noise."""
+        """Estimate it from 1000 spectra ``(pixels, energy)``; None if there is no noise."""
         total = np.maximum(flat.sum(1, dtype=np.float64), 0)
         sample = some(len(flat), _ENOUGH_SPECTRA)
         counts, sums = np.maximum(flat[sample], 0).astype(np.float64), total[sample, np.newaxis]
-        few = np.median(counts) < _FEW
+        few = bool(np.median(counts) < _FEW)
         mean = counts.sum(0) if few else np.median(counts / np.maximum(sums, _TINY), 0)
         if not mean.sum() > 0:
             return None
@@ -146,7 +152,7 @@ class _Scale:
         deviation = (high - low) / 2 / norm.ppf(_QUANTILE)
         usual = np.median(deviation[deviation > 0]) if (deviation > 0).any() else 1.0
         deviation = np.maximum(deviation, max(usual, 1.0) if few else usual)
-        return cls(mean, total, float(gain), np.where(alive, deviation, np.inf))
+        return cls(mean, total, float(gain), np.where(alive, deviation, np.inf), few)
 
     def candidates(
         self, flat: NDArray[np.float32]
@@ -194,7 +200,10 @@ class _Scale:
         counts = np.maximum(flat[pixels[:, np.newaxis], near], 0).astype(np.float64)
         expected = self.total[pixels, np.newaxis] * self.mean[near]
         roots = deviance_roots(counts / self.gain, expected / self.gain)
-        found: NDArray[np.float64] = roots[:, _AROUND] - np.median(roots, axis=1)
+        usual = np.median(roots, axis=1)
+        if self.few:  # which is below the mean, so that noise would look higher
+            usual = np.maximum(usual, 0)
+        found: NDArray[np.float64] = roots[:, _AROUND] - usual
         return found / self.deviation[channels]
 
 
@@ -248,6 +257,24 @@ def _alone(
         beside = scale.heights(flat, np.ravel_multi_index(clipped, shape), channels)
         alone &= ~inside | (beside < _BESIDE * heights)
     return alone
+
+
+def _unlike_others(
+    scale: _Scale,
+    flat: NDArray[np.float32],
+    channels: NDArray[np.intp],
+    heights: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Return which excesses hardly any other pixel has near that channel: a line has many."""
+    unlike = np.zeros(len(channels), bool)
+    pixels = np.arange(len(flat))
+    for channel in np.unique(channels).tolist():
+        near = range(max(0, channel - _REACH), min(channel + _REACH + 1, flat.shape[1]))
+        of_pixels = np.max([scale.heights(flat, pixels, np.full_like(pixels, c)) for c in near], 0)
+        here = channels == channel
+        most = np.sort(of_pixels)[-2 - _OTHERS :][0]
+        unlike[here] = most < np.maximum(_LIKE * heights[here], _NOISE)
+    return unlike
 
 
 def _repair(spectrum: NDArray[np.float32], mean: NDArray[np.float64], channel: int) -> None:

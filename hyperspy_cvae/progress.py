@@ -35,7 +35,7 @@ class Progress:
     def __init__(self, total: float, description: str, unit: str, shown: bool) -> None:
         self.total, self._done = total, 0.0
         self._description, self._unit = description, unit
-        self._begun = self._told = time.monotonic()
+        self._begun = self._logged = time.monotonic()
         self._bar = tqdm(total=total, desc=description, unit=unit, disable=not shown)
 
     def __enter__(self) -> "Progress":
@@ -55,8 +55,8 @@ class Progress:
         self._bar.set_postfix_str(text, refresh=False)  # shown with what it is of
         self._bar.update(number)
         now = time.monotonic()
-        if now - self._told >= _EVERY:
-            self._told = now
+        if now - self._logged >= _EVERY:
+            self._logged = now
             left = (now - self._begun) * (self.total / self._done - 1) if self._done else 0.0
             logger.info(
                 "%s: %.0f of %.0f %s, %.0f s left%s",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hyperspy_cvae.artefacts import deviance_roots, find_hits
+from hyperspy_cvae.phantoms import Detector, Structure, bifeo3
 
 MEASURED = Path(__file__).parents[2] / "shared" / "data" / "measured"
 ENERGY = np.arange(120.0)
@@ -63,6 +64,13 @@ def test_edges_shifts_dead_channels_and_whole_spectra_are_no_hits() -> None:
     hits, repaired = find_hits(counts)
     assert not hits.pixels.any()
     assert repaired is counts
+
+
+def test_lines_of_rare_bulk_are_no_hits() -> None:
+    """Where a domain is a pixel wide, its white line is as narrow as a hit."""
+    walls = Structure(domain_size=24, wall_width=2)
+    phantom = bifeo3((96, 96), 500, 500.0, 0.5, walls, Detector(dose=42), None, seed=321)
+    assert not find_hits(phantom.signal.data)[0].pixels.any()
 
 
 def test_what_cannot_be_told_is_left_alone() -> None:

@@ -69,7 +69,7 @@ def quiet() -> Iterator[None]:
             import matplotlib
 
             matplotlib.use("Agg")
-            with _told():
+            with _log_lines():
                 yield
         finally:
             for logger, level in zip(loggers, levels, strict=True):
@@ -77,7 +77,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _log_lines() -> Iterator[None]:
     """Where nobody sees a bar, write a line now and then how far long work is."""
     from hyperspy_cvae.progress import logger
 

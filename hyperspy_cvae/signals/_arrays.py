@@ -39,24 +39,20 @@ def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Reco
     """
     pixels = kept_pixels(signal, navigation_mask)
     channels = kept_channels(signal, signal_mask, None)
-    (cube, judged, alive), hits = without_hits(counts(signal))
+    (cube, judged, alive), hits = counts_and_hits(signal)
     kept, axis = channels & alive, energy_axis(signal)
     return Recorded(signal, cube, judged & pixels, alive, kept, axis, hits)
 
 
-def without_hits(found: Counts) -> tuple[Counts, NDArray[np.bool_]]:
+def counts(signal: BaseSignal) -> Counts:
+    """Return the counts of a spectrum image or line scan; see :func:`counts_and_hits`."""
+    return counts_and_hits(signal)[0]
+
+
+def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.bool_]]:
     """Return counts without X-ray hits, and the pixels that held any, ``(rows, columns)``.
 
-    In a cube on disk none are looked for.
-    """
-    if not isinstance(found.cube, np.ndarray):
-        return found, np.zeros(found.cube.shape[:2], bool)
-    hits, cube = find_hits(found.cube)
-    return found._replace(cube=cube), hits.pixels
-
-
-def counts(signal: BaseSignal) -> Counts:
-    """Return the counts of a spectrum image or line scan; of a lazy one they stay on disk.
+    Of a lazy signal the counts stay on disk, and no hits are searched for.
 
     Raises
     ------
@@ -83,7 +79,11 @@ def counts(signal: BaseSignal) -> Counts:
         )
     if not signal._lazy:
         data = np.asarray(data)
-    return prepare(data.reshape((*scan(signal), manager.signal_size)))
+    found = prepare(data.reshape((*scan(signal), manager.signal_size)))
+    if not isinstance(found.cube, np.ndarray):
+        return found, np.zeros(found.cube.shape[:2], bool)
+    hits, cube = find_hits(found.cube)
+    return found._replace(cube=cube), hits.pixels
 
 
 def scan(signal: BaseSignal) -> tuple[int, int]:

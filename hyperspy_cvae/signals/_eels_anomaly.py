@@ -22,7 +22,6 @@ from hyperspy_cvae.signals._arrays import (
     kept_channels,
     kept_pixels,
     recorded,
-    without_hits,
 )
 from hyperspy_cvae.signals._comparison import SHARES, Comparison, as_bulk
 from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
@@ -80,7 +79,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         Parameters
         ----------
         network
-            ``"compact"``, which a laptop trains in a minute at most, or ``"paper"``, as published,
+            ``"compact"``, trained in half a minute on a processor, or ``"paper"``, as published,
             which needs a GPU.
         latent
             Length of the latent vector of a shard.
@@ -141,7 +140,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
         with computing(self._lazy):
-            (cube, judged, alive), _ = without_hits(counts(self))
+            cube, judged, alive = counts(self)
             model.fit(
                 cube,
                 judged & pixels,

@@ -53,9 +53,9 @@ class AnomalyMaps:
     mask
         True where a pixel is anomalous.
     artefacts
-        True where a pixel held an X-ray hit: one to three channels that a ray lifted, as the
-        detector has it and not the specimen. They were replaced by what is usual there before
-        anything was judged. In a lazy spectrum image none are looked for.
+        True where a pixel held an X-ray hit: one to three channels that a ray has lifted. They are
+        replaced by the mean spectrum before anything is judged. In a lazy spectrum image no hits
+        are searched for.
     image
         Counts summed over energy.
     regions
@@ -134,7 +134,7 @@ class AnomalyMaps:
                 lines.append((quantity, f"median {median:.4g}, lowest {lowest:.4g}"))
         if hits := int(self.artefacts.data.sum()):
             held = "pixel holds" if hits == 1 else "pixels hold"
-            lines.append(("artefacts", f"{hits} {held} X-ray hits, which are left out"))
+            lines.append(("artefacts", f"{hits} {held} X-ray hits, which were replaced"))
         lines.append(("threshold", self.threshold.reason))
         smallest = self.provenance["decision"]["smallest_region"]
         if smallest > 1:

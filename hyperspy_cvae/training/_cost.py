@@ -89,7 +89,7 @@ def check_cost(
 ) -> None:
     """Refuse a training for which the memory is lacking, and warn of one that takes very long.
 
-    The compact network is not asked about: counting takes longer than a short training of it.
+    The compact network is not checked: the estimate takes longer than a short training of it.
 
     Raises
     ------

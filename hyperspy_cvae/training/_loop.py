@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,13 +13,14 @@ from scipy.ndimage import label
 from threadpoolctl import threadpool_limits
 from torch import Tensor, distributed
 
-from hyperspy_cvae.blocks import Cube, kept, spectra_at, to_map
+from hyperspy_cvae.blocks import Cube, kept, spectra_at
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
+from hyperspy_cvae.training._history import History
 from hyperspy_cvae.training._loss import cross_entropy
 from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
 from hyperspy_cvae.training._outliers import Outliers
@@ -28,6 +28,7 @@ from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._shards import Shards, normalise
 from hyperspy_cvae.training._step import Batch, Step
 from hyperspy_cvae.training._tiles import held_out_tiles
+from hyperspy_cvae.training._weights import spectrum_weights
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
 _FOREIGN = 3.0  # robust standard deviations
@@ -37,52 +38,11 @@ _LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look
 _FIRST_LOOK, _LAST_LOOK = 3 / 8, 0.75  # of a training; before, a network knows too little
 
 
-@dataclass
-class History:
-    """What happened during a training, epoch by epoch.
-
-    Cross-entropies are in nats per spectrum, above the entropy of the data; noise is part of them,
-    and they rise when channels are no longer summed up, as in the first ``summed_epochs``. The
-    divergence is in nats per shard. Held-out tiles there are only in a training that they tell when
-    to stop.
-    """
-
-    cross_entropy: list[float] = field(default_factory=list)
-    divergence: list[float] = field(default_factory=list)
-    held_out: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-    stopped: str = ""
-    summed_epochs: int = 0
-
-
 def _share() -> tuple[int, int]:
     """Return which of how many processes that train together this is."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def spectrum_weights(cube: Cube, use: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weight of each spectrum in the loss, and the median sum of intensities.
-
-    The weight is the spectrum's sum over the median, at most 1: the noise of a spectrum almost
-    without counts, normalised to a sum of one, would otherwise outweigh all others.
-
-    Parameters
-    ----------
-    cube
-        Intensities ``(rows, columns, energy)``.
-    use
-        Spectra to train on, boolean ``(rows, columns)``.
-    """
-    total = to_map(lambda block: block.sum(-1, dtype=np.float64), cube)
-    median = float(np.median(total[use & (total > 0)])) if np.any(use & (total > 0)) else 0.0
-    if median <= 0:
-        raise TrainingError(
-            "no spectrum to train on has a positive sum of counts; check navigation_mask, "
-            "signal_mask and signal_range."
-        )
-    return (np.clip(total / median, 0, 1) * use).astype(np.float32), median
 
 
 def train(
