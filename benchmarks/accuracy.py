@@ -41,9 +41,9 @@ from spectral import rx
 from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
     anomalous,
-    find_anomalies,
+    find_low_scores,
     otsu_threshold,
-    score_spectra,
+    pearson_correlation,
 )
 from hyperspy_cvae.phantoms import (
     UNIFORM,
@@ -59,6 +59,7 @@ from hyperspy_cvae.reconstruction import (
     CVAE,
     PCA,
     CVAEConfig,
+    LowRank,
     Mean,
     Reconstructor,
     TileMedian,
@@ -66,7 +67,7 @@ from hyperspy_cvae.reconstruction import (
 from hyperspy_cvae.training import TrainingConfig
 
 OFFSET, DISPERSION, CHANNELS = 500.0, 0.5, 500
-SCORES = ("pcc", "smoothed", "residual", "combined")
+SCORES = ("pcc", "combined")
 FE_L, O_K, ALL = (690.0, 740.0), (520.0, 560.0), (505.0, 745.0)
 STRUCTURES = {
     "uniform": UNIFORM,
@@ -213,12 +214,12 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
     to_clean = fit_all_to_clean(replace(case, anomaly="none", fraction=0), seed, shape, training)
     entries = []
 
-    def judge(method: str, fitted_to: str, score: str, scores: np.ndarray, expected=None) -> None:  # type: ignore[no-untyped-def]
+    def judge(method: str, fitted_to: str, score: str, scores=None, expected=None) -> None:  # type: ignore[no-untyped-def]
         if score == "combined":  # the default, and all of what the default does
             model = fitted.get(fitted_to, {}).get(method)
-            mask, _ = found_by_default(scores, score, cube, expected, model, window)
-        else:  # What scores by itself has a scale of its own, as the residual score has.
-            mask, _ = find_anomalies(scores, "residual" if score == "own" else score)
+            scores, mask, _ = found_by_default(cube, expected, window, model, DISPERSION)
+        else:
+            mask = find_low_scores(scores).mask
         names = {"case": str(case), "seed": seed, "method": method, "fitted to": fitted_to}
         entries.append({**names, "score": score, **figures(scores, mask, truth)})
 
@@ -232,9 +233,10 @@ def run(case: Case, seed: int, shape: tuple[int, int], training: TrainingConfig)
                 spectra[method, name] = reconstructor.reconstruct(cube)
     for (method, fitted_to), expected in spectra.items():
         for score in SCORES:
-            compared = expected[..., window]
-            scores = score_spectra(cube[..., window], compared, score, DISPERSION)
-            judge(method, fitted_to, score, scores, compared)
+            scores = None
+            if score == "pcc":
+                scores = pearson_correlation(cube[..., window], expected[..., window])
+            judge(method, fitted_to, score, scores, expected)
     for method, scores in detectors(cube[..., window], seed):
         judge(method, "itself", "own", scores)
     return entries
@@ -252,6 +254,7 @@ def fit_all(cube: np.ndarray, training: TrainingConfig) -> dict[str, Reconstruct
     """Return whatever reconstructs, fitted."""
     methods = {
         "3D-CVAE": CVAE(CVAEConfig(training=training)),
+        "low rank": LowRank(),
         "mean": Mean(),
         "tile median": TileMedian(),
         **{f"PCA-{components}": PCA(components) for components in (3, 4, 5)},
@@ -388,6 +391,7 @@ def figure(results: pd.DataFrame) -> plt.Figure:
         "noise-free bulk": ("|", "black", 12),
         "3D-CVAE": ("o", "C3", 8),
         "3D-CVAE, clean": ("o", "C3", 8),
+        "low rank": ("*", "C4", 7),
         "mean": ("x", "C0", 6),
         "tile median": ("+", "C0", 7),
         "PCA-4": ("s", "C1", 5),

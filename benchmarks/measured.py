@@ -2,8 +2,8 @@
 
 A folder holds spectrum images and an ``index.json``, a list with ``name``, ``file``, ``kind``,
 ``truth`` (a boolean array in a file, or ``"null"`` where nothing is anomalous) and ``ignore``
-(pixels that count neither way, or null). Each is judged with defaults by the mean spectrum, PCA
-and the 3D-CVAE, on the path of the product.
+(pixels that count neither way, or null). Each is judged by the mean spectrum, PCA, low
+rank, the 3D-CVAE and the defaults, on the path of the product.
 
     python benchmarks/measured.py FOLDER [FOLDER ...]
 
@@ -51,10 +51,20 @@ def by_mean(signal: EELSAnomalySignal) -> AnomalyMaps:
         return comparison.judge(None, "combined", "auto")
 
 
+def by_default(signal: EELSAnomalySignal) -> AnomalyMaps:
+    """Judge by the defaults, without the network that another detector has left."""
+    signal = signal.deepcopy()
+    if hasattr(signal.learning_results, "cvae"):
+        del signal.learning_results.cvae
+    return signal.detect_anomalies()
+
+
 DETECTORS: dict[str, Callable[[EELSAnomalySignal], AnomalyMaps]] = {
     "mean": by_mean,
     "PCA-4": lambda signal: signal.detect_anomalies(method="pca"),
-    "3D-CVAE": lambda signal: signal.detect_anomalies(),
+    "low rank": lambda signal: signal.detect_anomalies(method="lowrank"),
+    "3D-CVAE": lambda signal: signal.detect_anomalies(method="cvae"),
+    "auto": by_default,
 }
 
 

@@ -33,15 +33,18 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 
 from hyperspy_cvae import __version__
 from hyperspy_cvae.detection import (
+    Found,
     Score,
     anomalous,
-    find_anomalous_regions,
+    energy_bin,
+    find_anomalies,
     otsu_threshold,
-    score_spectra,
+    pearson_correlation,
+    without_rare_bulk,
 )
 from hyperspy_cvae.phantoms import paper_si
 from hyperspy_cvae.preprocessing import prepare
-from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, reconstructed_turned
+from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, PCA, CVAEConfig, LowRank
 
 SHIFTS = (0.9, 2.4, 3.9, 5.4, 6.9, 8.4, 9.9, 11.4)
 PUBLISHED = {
@@ -168,12 +171,17 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
         maps[f"{name}, fitted to {fitted_to}, {shift:g} eV, sum"] = spectra.sum(-1)
         for score in SCORES:
             start = time.perf_counter()
-            scores = score_spectra(cube[..., window], spectra[..., window], score, DISPERSION)
+            if score == "pcc":
+                scores = pearson_correlation(cube[..., window], spectra[..., window])
+                threshold = otsu_threshold(scores)
+                mask = anomalous(scores, threshold)
+            else:
+                scores, mask, threshold = found_by_default(cube, spectra, window, model)
             entry = {
                 "reconstruction": name,
                 "fitted to": fitted_to,
                 "score": score,
-                **merit(scores, score, truth, cube, spectra, model, window),
+                **merit(scores, mask, threshold, truth, score),
                 "seconds to fit": round(seconds, 1),
                 "seconds to judge": round(reconstructed + time.perf_counter() - start, 1),
             }
@@ -182,27 +190,21 @@ def judge(phantom, clean, window, models, fitted_to, maps):  # type: ignore[no-u
     return entries
 
 
-def found_by_default(scores, score, cube, expected, model, window):  # type: ignore[no-untyped-def]
-    """Return the mask by the automatic threshold, without rare bulk, and that threshold."""
+def found_by_default(cube, expected, window, model, dispersion=DISPERSION):  # type: ignore[no-untyped-def]
+    """Return what the product finds by default: its scores, the mask, and the threshold."""
+    everywhere = np.ones(cube.shape[:2], bool)
+    together = energy_bin(dispersion, int(window.sum()))
+    bulk = None if isinstance(model, LowRank) else expected[..., window]
+    found: Found = find_anomalies(cube[..., window], bulk, together, everywhere)
+    if not isinstance(model, CVAE):
+        return found.scores, found.mask, found.threshold
+    mask = without_rare_bulk(found.mask, cube, expected[..., window], window, everywhere)
+    threshold = replace(found.threshold, unimodal=not mask.any())
+    return found.scores, mask, threshold
 
-    def turned() -> np.ndarray:
-        return reconstructed_turned(model.reconstruct, cube)[..., window]
 
-    everywhere, asked = np.ones(scores.shape, bool), turned if isinstance(model, CVAE) else None
-    return find_anomalous_regions(scores, score, cube, expected, window, everywhere, asked)
-
-
-def merit(  # type: ignore[no-untyped-def]
-    scores: np.ndarray, score: Score, truth: np.ndarray, cube, expected, model, window
-) -> dict[str, float]:
-    """Return the figures of merit of one map: by Otsu's threshold of PCC, as published."""
-    if score == "pcc":
-        threshold = otsu_threshold(scores)
-        mask = anomalous(scores, threshold)
-    else:
-        mask, threshold = found_by_default(
-            scores, score, cube, expected[..., window], model, window
-        )
+def merit(scores, mask, threshold, truth, score):  # type: ignore[no-untyped-def]
+    """Return the figures of merit of one map and its mask."""
     found = {
         "flagged": int(mask.sum()),
         "threshold": round(threshold.value, 4),

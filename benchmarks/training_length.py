@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from hyperspy_cvae.detection import score_spectra
+from hyperspy_cvae.detection import find_anomalies
 from hyperspy_cvae.phantoms import Detector, FineStructure, PeakShift, Structure, bifeo3
 from hyperspy_cvae.reconstruction import CVAE, PCA, CVAEConfig
 from hyperspy_cvae.training import TrainingConfig
@@ -77,7 +77,8 @@ def trained(side: int, structure: str, seed: int):  # type: ignore[no-untyped-de
     of = {"side": side, "structure": structure, "seed": seed}
 
     def precision(expected: np.ndarray) -> float:
-        scores = score_spectra(cube[..., window], expected[..., window], "combined", DISPERSION)
+        everywhere = np.ones(cube.shape[:2], bool)
+        scores = find_anomalies(cube[..., window], expected[..., window], 2, everywhere).scores
         normality = np.nan_to_num(scores, nan=np.inf)
         return float(average_precision_score(truth.ravel(), -normality.ravel()))
 

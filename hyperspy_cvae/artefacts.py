@@ -1,6 +1,7 @@
 """Artefacts of the detector, found in the counts alone."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ _QUANTILE = 0.84
 _AT_ONCE = 2**17  # counts, which a processor holds near it
 _TINY = 1e-9
 _NONE = np.empty((0, 3), np.intp)
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -207,9 +210,7 @@ class _Scale:
         return found / self.deviation[channels]
 
 
-def deviance_roots(
-    counts: NDArray[np.float64], expected: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def deviance_roots(counts: NDArray[Real], expected: NDArray[Real]) -> NDArray[Real]:
     r"""Return signed roots of the Poisson deviance, nearly normal numbers also for few counts.
 
     .. math:: r = \mathrm{sign}(x - b) \sqrt{2 (x \log (x / b) - x + b)}
@@ -224,7 +225,7 @@ def deviance_roots(
     """
     expected = np.maximum(expected, _TINY)
     deviance = counts * np.log(np.maximum(counts / expected, _TINY)) - counts + expected
-    roots: NDArray[np.float64] = np.sqrt(2 * np.maximum(deviance, 0))
+    roots = np.sqrt(2 * np.maximum(deviance, 0))
     return np.copysign(roots, counts - expected)
 
 

@@ -1,7 +1,8 @@
 """Cubes block by block: in threads, from disk, or on a cluster."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from itertools import product
@@ -26,6 +27,9 @@ Cube = NDArray[np.float32] | da.Array
 
 AnyCube = TypeVar("AnyCube", NDArray[np.float32], da.Array, NDArray[np.float32] | da.Array)
 """What is returned is what was given."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _progress = ContextVar("progress", default=False)
 
@@ -95,6 +99,21 @@ def _rechunked(cube: da.Array, chunks: Any) -> da.Array:
     if cube.name in _stores:
         return _stores[cube.name].in_blocks(chunks)
     return cube.rechunk(chunks)
+
+
+def in_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return what a function makes of each item, in their order, by as many threads as processors.
+
+    Examples
+    --------
+    >>> in_threads(abs, [-1, -2, -3])
+    [1, 2, 3]
+    """
+    items = list(items)
+    if len(items) < 2:
+        return [function(each) for each in items]
+    with ThreadPoolExecutor(CPU_COUNT) as pool:
+        return list(pool.map(function, items))
 
 
 def blockwise(

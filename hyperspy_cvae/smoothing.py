@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from hyperspy_cvae.blocks import Cube, blockwise
+from hyperspy_cvae.blocks import Cube, blockwise, in_threads
 
 _TRUNCATE = 4.0  # standard deviations, as scipy does
 _AT_ONCE = 32  # pixels or channels
@@ -65,6 +65,54 @@ def _along(cube: NDArray[np.float32], axis: int, sigma: float) -> NDArray[np.flo
         else:
             flat = cube[near].reshape(weights[some, near].shape[1], -1)
             result[some] = (weights[some, near] @ flat).reshape(result[some].shape)
+    return result
+
+
+def convolved(cube: NDArray[np.float32], weights: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return a cube convolved by the same weights over rows and over columns.
+
+    Nothing lies beyond the borders: :func:`scipy.ndimage.convolve1d` calls that constant. An axis
+    of one pixel is left as it is, as in a line scan.
+
+    Parameters
+    ----------
+    cube
+        ``(rows, columns, energy)``; left as it is.
+    weights
+        An odd number of them, the same from either end.
+
+    Examples
+    --------
+    >>> convolved(np.ones((1, 4, 2), np.float32), np.ones(3))[0, :, 0]
+    array([2., 3., 3., 2.], dtype=float32)
+    """
+    far = len(weights) // 2
+    block = np.zeros((_AT_ONCE, _AT_ONCE + 2 * far), np.float32)
+    for row in range(_AT_ONCE):
+        block[row, row : row + len(weights)] = weights
+    for axis in (0, 1):
+        if cube.shape[axis] > 1:
+            cube = _by_blocks(cube, axis, block, far)
+    return cube
+
+
+def _by_blocks(
+    cube: NDArray[np.float32], axis: int, block: NDArray[np.float32], far: int
+) -> NDArray[np.float32]:
+    length = cube.shape[axis]
+    result = np.empty(cube.shape, np.float32)
+
+    def part(first: int) -> None:
+        begin, end = max(0, first - far), min(length, first + _AT_ONCE + far)
+        number = min(_AT_ONCE, length - first)
+        weights = block[:number, begin - first + far : end - first + far]
+        if axis == 1:
+            np.matmul(weights, cube[:, begin:end], out=result[:, first : first + number])
+        else:
+            near = cube[begin:end].reshape(end - begin, -1)
+            np.matmul(weights, near, out=result[first : first + number].reshape(number, -1))
+
+    in_threads(part, range(0, length, _AT_ONCE))
     return result
 
 

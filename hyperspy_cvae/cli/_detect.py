@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hyperspy_cvae.detection import Score
     from hyperspy_cvae.reconstruction import CVAE
     from hyperspy_cvae.signals import EELSAnomalySignal
+    from hyperspy_cvae.signals._eels_anomaly import Method
 
 PAGE = "summary.html"
 
@@ -52,7 +53,7 @@ class Settings:
     """
 
     signal_range: tuple[float, float] | None = None
-    method: Literal["cvae", "pca"] = "cvae"
+    method: "Method" = "auto"
     n_components: int = 4
     score: "Score" = "combined"
     threshold: Literal["auto", "otsu"] | float = "auto"
@@ -140,9 +141,14 @@ def detect(
 def trained(signal: "EELSAnomalySignal", epochs: int | None, seed: int) -> "CVAE":
     """Train a CVAE; an interruption is not the end of training but of the command."""
     model = signal.train_cvae(epochs=epochs, seed=seed, show_progressbar=show_progress())
-    if model.history is not None and model.history.stopped == "interrupted":
-        raise KeyboardInterrupt
+    refuse_interrupted(model)
     return model
+
+
+def refuse_interrupted(model: "CVAE | None") -> None:
+    """Raise the interruption that has ended a training."""
+    if model is not None and model.history is not None and model.history.stopped == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _load_model(path: Path) -> "CVAE":
@@ -185,20 +191,22 @@ def _search(
         expected.append(f"{name}-{settings.score}.hspy")
     check_free(folder, [*expected, *filter(None, [model_name])], overwrite)
     progress = show_progress()
-    arguments: dict[str, Any] = {"n_components": settings.n_components}
-    if settings.method == "cvae":
-        if model is None:
-            say(f"{label}: training ...")
-            model = trained(signal, settings.epochs, settings.seed)
-        arguments = {"model": model}
+    asked = settings.method == "auto" and (settings.epochs or settings.save_model)
+    if model is None and (settings.method == "cvae" or asked):
+        say(f"{label}: training ...")
+        model = trained(signal, settings.epochs, settings.seed)
     found = signal.detect_anomalies(
         settings.signal_range,
         method=settings.method,
         score=settings.score,
         threshold=settings.threshold,
+        n_components=settings.n_components,
+        model=model,
+        seed=settings.seed,
         show_progressbar=progress,
-        **arguments,
     )
+    if model is None:
+        refuse_interrupted(signal._trained_cvae())
     with complete_or_not(folder, overwrite) as draft:
         found.save(draft, name)
         if model_name and model is not None:

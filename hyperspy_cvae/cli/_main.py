@@ -96,13 +96,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("LOW", "HIGH"),
         help="energy range to judge, in the units of the energy axis (default: all of it)",
     )
-    detect.add_argument("--method", choices=("cvae", "pca"), default="cvae")
+    detect.add_argument(
+        "--method",
+        choices=("auto", "cvae", "lowrank", "pca"),
+        default="auto",
+        help="what the bulk is told from (default: auto, a network where it is worth its training)",
+    )
     detect.add_argument(
         "--n-components", type=_positive, metavar="N", help="components of PCA (default: 4)"
     )
     detect.add_argument(
         "--score",
-        choices=("pcc", "smoothed", "residual", "combined"),
+        choices=("pcc", "combined"),
         default="combined",
         help="what spectra are compared by (default: combined; pcc is the published correlation)",
     )
@@ -156,12 +161,17 @@ def _problem(arguments: argparse.Namespace) -> str | None:
     if arguments.signal_range and not arguments.signal_range[0] < arguments.signal_range[1]:
         low, high = arguments.signal_range
         return f"--signal-range {low:g} {high:g} is empty: give the lower energy first."
-    if arguments.method == "pca":
+    method = arguments.method
+    if method in ("lowrank", "pca"):
         for name in ("model", "save_model", "epochs"):
             if getattr(arguments, name):
-                return f"--{name.replace('_', '-')} is of no use with --method pca: leave it out."
-    elif arguments.n_components is not None:
-        return "--n-components is of no use with --method cvae: leave it out, or use --method pca."
+                option = f"--{name.replace('_', '-')}"
+                return f"{option} is of no use with --method {method}: leave it out."
+    if method != "pca" and arguments.n_components is not None:
+        return (
+            f"--n-components is of no use with --method {method}: leave it out, or use "
+            "--method pca."
+        )
     if arguments.model and (arguments.save_model or arguments.epochs):
         return "--model takes a trained model: leave out --save-model and --epochs."
     return None

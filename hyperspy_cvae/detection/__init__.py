@@ -1,18 +1,15 @@
 """From reconstructions to anomalies: noise, scores, thresholds, as pure functions."""
 
-from hyperspy_cvae.detection._automatic import bulk_histogram, bulk_p_values, find_anomalies
 from hyperspy_cvae.detection._baseline import as_good
 from hyperspy_cvae.detection._edges import BEFORE_ONSET, BEHIND_ONSET, Edge, edges_at
 from hyperspy_cvae.detection._explain import explain_difference
-from hyperspy_cvae.detection._extent import extent_p_values, large_regions
+from hyperspy_cvae.detection._find import Found, find_anomalies, find_low_scores
 from hyperspy_cvae.detection._findings import EXPLAINED_AT_ONCE, Explanation, Explanations, Finding
-from hyperspy_cvae.detection._found import find_anomalous_regions
-from hyperspy_cvae.detection._local import with_local_misfit
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._pearson import pearson_correlation
 from hyperspy_cvae.detection._quality import ReconstructionQuality, reconstruction_quality
-from hyperspy_cvae.detection._rare_bulk import SURE, without_rare_bulk
+from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, ResidualScale, describe_regions, without_small
 from hyperspy_cvae.detection._scores import (
     QUANTITIES,
@@ -20,7 +17,6 @@ from hyperspy_cvae.detection._scores import (
     check_score,
     energy_bin,
     energy_width,
-    score_spectra,
 )
 from hyperspy_cvae.detection._threshold import (
     Limit,
@@ -36,12 +32,12 @@ __all__ = [
     "BEHIND_ONSET",
     "EXPLAINED_AT_ONCE",
     "QUANTITIES",
-    "SURE",
     "BulkDeviations",
     "Edge",
     "Explanation",
     "Explanations",
     "Finding",
+    "Found",
     "Limit",
     "Noise",
     "ReconstructionQuality",
@@ -52,8 +48,6 @@ __all__ = [
     "anomalous",
     "as_good",
     "as_limit",
-    "bulk_histogram",
-    "bulk_p_values",
     "check_score",
     "describe_regions",
     "edges_at",
@@ -61,16 +55,12 @@ __all__ = [
     "energy_width",
     "estimate_noise",
     "explain_difference",
-    "extent_p_values",
     "find_anomalies",
-    "find_anomalous_regions",
+    "find_low_scores",
     "fixed_threshold",
-    "large_regions",
     "otsu_threshold",
     "pearson_correlation",
     "reconstruction_quality",
-    "score_spectra",
-    "with_local_misfit",
     "without_rare_bulk",
     "without_small",
 ]

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperspy_cvae.detection._misfit import RADIUS, noise_of, some_spectra
+from hyperspy_cvae.detection._misfit import noise_of, some_spectra
 from hyperspy_cvae.detection._scores import energy_width
 from hyperspy_cvae.smoothing import smoothed
 
+_RADIUS = 1.0  # pixels
 _AS_WELL = 1.02  # times the misfit
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -52,7 +53,7 @@ def as_good(
     width = energy_width(dispersion, measured.shape[2])
 
     def misfit(spectra: NDArray[np.float32]) -> float:
-        residual = smoothed((measured - spectra) / np.sqrt(variance), RADIUS, width)
+        residual = smoothed((measured - spectra) / np.sqrt(variance), _RADIUS, width)
         return float(np.median(np.square(residual).mean(-1)[judged]))
 
     own = misfit(expected)

@@ -1,163 +1,79 @@
-"""Regions of a score that are no lower than the bulk gets, but larger."""
-
-from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+"""How far regions reach, by their own mean spectra."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label, sum_labels
-from scipy.stats import false_discovery_control
+from scipy.ndimage import binary_dilation, find_objects, gaussian_filter, label, uniform_filter
+from scipy.stats import norm
 
-from hyperspy_cvae.detection._depth import DepthScale, Tail, formatted
-from hyperspy_cvae.detection._scores import Score
-from hyperspy_cvae.detection._threshold import Threshold
+_CORE = 0.6  # quantile of the scores of a region
+_FEWEST, _FEWEST_OUTSIDE = 3, 20  # pixels
+_TELLS = 0.3  # of the core: with less noise, pixels of the region can be told from others
+# Of the core. Its pixels were chosen as the highest, so that their mean is too high for a half.
+_KEPT = 0.4
+_QUANTILE = 0.84
+_MARGIN = 12  # pixels
 
-_DEEP = 2.0  # deviations
-_FEWEST = 2  # to be believed
-_TAIL = 0.70, 0.90  # quantiles; of some hundred regions several may be anomalies
 
+def region_extent(
+    regions: NDArray[np.bool_],
+    height: NDArray[np.floating],
+    residual: NDArray[np.float32],
+    judged: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return regions without the rims that smoothing makes, and with the pixels it missed.
 
-def large_regions(
-    by_depth: NDArray[np.bool_],
-    threshold: Threshold,
-    scores: NDArray[np.floating],
-    score: Score,
-    believed: Callable[[NDArray[np.bool_]], NDArray[np.bool_]],
-    false_discovery_rate: float = 0.025,
-) -> tuple[NDArray[np.bool_], Threshold]:
-    r"""Return the regions that are larger than the bulk's own, if no lower.
-
-    Of many faint anomalies no minimum is significant, for they are the tail by which the bulk's are
-    told. But the bulk is hardly so low over so many pixels. Regions are connected pixels of a depth
-    :math:`d` of more than 2 (see :func:`find_anomalies`). What tells them is their mass,
-
-    .. math:: M = \sum_{d > 2} (d - 2)
-
-    If its top is a paraboloid, an area grows with the height, and the mass with the square of it.
-    Heights have an exponential tail, and so has :math:`\sqrt{M}`. That is told by the regions
-    between the 70th and the 90th percentile as that of minima is in :func:`find_anomalies`, and
-    regions are significant that Benjamini and Hochberg's procedure calls so among all.
-
-    That is so if scores of the bulk are alike everywhere. Bulk that is less well reproduced in some
-    parts of a scan makes large regions, too. So it is asked of them whether they are rare bulk, and
-    one alone that would be left may still be: two at least are returned, or none.
+    The residual of each pixel is projected on the mean of the region's core, the two fifths of its
+    pixels with the highest scores; for these, on the mean of the others. Pixels in the region, or
+    next to it, belong to it if they have .4 of what the core has on average, at the finest of four
+    resolutions at which noise is less than .3 of that.
 
     Parameters
     ----------
-    by_depth
-        Pixels that :func:`find_anomalies` found, ``(rows, columns)``; their regions are not asked.
-    threshold
-        The threshold of what is left of these. If it is not the automatic one, nothing is returned.
-    scores
-        Map of the score, of the same shape.
-    score
-        Which one it is.
-    believed
-        Returns a mask without the regions that are rare bulk; see :func:`without_rare_bulk`.
-    false_discovery_rate
-        Largest share of false ones among the significant regions, those found by depth included,
-        that is to be expected.
-
-    Returns
-    -------
-    mask : numpy.ndarray
-        True in the regions.
-    threshold : Threshold
-        The same, with a sentence on them; if nothing was found before, its value is the score below
-        which they are.
-
-    References
-    ----------
-    H. Zhang, T. E. Nichols, T. D. Johnson, NeuroImage 44 (2009) 51.
-
-    Examples
-    --------
-    >>> from scipy.ndimage import gaussian_filter
-    >>> scores = gaussian_filter(np.random.default_rng(0).normal(size=(192, 192)), 1.5)
-    >>> scores[20:36, 30:46] -= 0.5
-    >>> scores[120:136, 90:106] -= 0.5
-    >>> from hyperspy_cvae.detection import find_anomalies
-    >>> by_depth = find_anomalies(scores, "combined")
-    >>> mask, threshold = large_regions(*by_depth, scores, "combined", lambda mask: mask)
-    >>> int(by_depth[0].sum()), int(mask.sum()), int(mask[20:36, 30:46].sum())
-    (0, 383, 192)
+    regions
+        Boolean ``(rows, columns)``; diagonal neighbours are in one region.
+    height
+        How unlike the bulk each pixel is, of the same shape.
+    residual
+        Scaled residuals, ``(rows, columns, energy)``.
+    judged
+        Pixels that were judged, boolean ``(rows, columns)``.
     """
-    nowhere, regions = np.zeros(by_depth.shape, bool), _regions(scores, score)
-    if threshold.method != "auto" or regions is None:
-        return nowhere, threshold
-    p_values = false_discovery_control(regions.p_values)
-    significant = p_values <= false_discovery_rate
-    significant[regions.labels[by_depth & (regions.labels > 0)] - 1] = False
-    count = np.count_nonzero(significant)
-    if not count:
-        return nowhere, threshold
-    large = np.isin(regions.labels, 1 + np.flatnonzero(significant))
-    left = np.unique(regions.labels[large & believed(large)])
-    at = formatted(regions.limit, float(np.nanmin(scores)), float(np.nanmedian(scores)))
-    told = (
-        f"{count} {'region' if count == 1 else 'regions'} below {at(regions.limit)} "
-        f"{'is' if count == 1 else 'are'} larger than the bulk's own get "
-        f"(p = {p_values[significant].min():.2g} among {p_values.size})"
-    )
-    if left.size < _FEWEST:
-        fate = "taken for rare bulk"
-        if left.size:
-            fate = f"one alone may be rare bulk{', as the others are' if count > 1 else ''}"
-        return nowhere, replace(threshold, reason=f"{threshold.reason} {told}, but {fate}.")
-    mask = np.isin(regions.labels, left)
-    told += "; they are called anomalous."
-    if left.size < count:
-        told = told.replace("they are", f"{left.size} are") + " The others are rare bulk."
-    if not threshold.unimodal:
-        words = f"{threshold.label}, and large regions"
-        return mask, replace(threshold, reason=f"{threshold.reason} {told}", label=words)
-    lower = f"No score is lower than the bulk's own get (p = {threshold.p_value:.2g})."
-    if by_depth.any():
-        lower = "What is lower than the bulk's own scores get is rare bulk."
-    reason = f"{lower} But {told} Bulk that the reconstruction does not know may be among them."
-    p_value, words = float(p_values[left - 1].min()), f"large regions below {at(regions.limit)}"
-    return mask, Threshold(regions.limit, "auto", False, p_value, reason, words)
-
-
-def extent_p_values(scores: NDArray[np.floating], score: Score) -> NDArray[np.float64]:
-    """Return how probable it is that the bulk has a region as large anywhere in such a scan.
-
-    As in :func:`large_regions`, times the number of regions (Bonferroni). 1 where there is
-    none, NaN where a score is not finite, and everywhere if regions are too few.
-
-    Parameters
-    ----------
-    scores
-        Map of the score, ``(rows, columns)``, higher for more normal pixels.
-    score
-        Which one it is.
-    """
-    found = np.full(np.shape(scores), np.nan)
-    if regions := _regions(scores, score):
-        of_regions = np.minimum(regions.p_values.size * regions.p_values, 1)
-        finite = np.isfinite(scores)
-        found[finite] = np.append(1.0, of_regions)[regions.labels[finite]]
-    return found
-
-
-class _Regions(NamedTuple):
-    labels: NDArray[np.integer]
-    p_values: NDArray[np.float64]
-    limit: float
-
-
-def _regions(scores: NDArray[np.floating], score: Score) -> _Regions | None:
-    """Return the connected regions deeper than 2; None if too few tell what the bulk's are like."""
-    scores = np.asarray(scores, dtype=np.float64)
-    finite = np.isfinite(scores)
-    if not finite.any():
-        return None
-    scale = DepthScale.of(scores[finite], score)
-    if scale.deviation == 0:
-        return None
-    excess = scale.depth(scores) - _DEEP
-    labels, count = label(excess > 0, np.ones((3, 3)))
-    sizes = np.sqrt(sum_labels(excess, labels, np.arange(1, count + 1)))
-    tail = Tail.of(sizes, _TAIL)
-    return _Regions(labels, tail.p_values(sizes), scale.score_at(_DEEP)) if tail else None
+    shape = np.ones((3, 3))
+    labels, _ = label(regions, shape)
+    near = binary_dilation(regions, shape)
+    outside = judged & ~near
+    if outside.sum() < _FEWEST_OUTSIDE:
+        return regions
+    result = regions.copy()
+    for number, place in enumerate(find_objects(labels), start=1):
+        around = tuple(slice(max(0, s.start - _MARGIN), s.stop + _MARGIN) for s in place)
+        region = labels[around] == number
+        high = height[around]
+        core = region & (high >= np.quantile(high[region], _CORE))
+        size = int(core.sum())
+        if size < _FEWEST:
+            continue
+        some = residual[around]
+        axis = some[core].mean(0)
+        projected = some @ axis
+        own = np.einsum("rce,rce->rc", some, some)
+        projected = np.where(core, (projected * size - own) / (size - 1), projected)
+        others = outside[around]
+        if others.sum() < _FEWEST_OUTSIDE:
+            continue
+        projected = projected - np.median(projected[others])
+        strength = projected[core].mean()
+        if strength <= 0:
+            continue
+        for smooth in (
+            projected,
+            uniform_filter(projected, 3),
+            gaussian_filter(projected, 1.5),
+            gaussian_filter(projected, 3.0),
+        ):
+            low, high_ = np.quantile(smooth[others], [1 - _QUANTILE, _QUANTILE])
+            if (high_ - low) / 2 / norm.ppf(_QUANTILE) < _TELLS * strength:
+                belongs = binary_dilation(region, shape) & (smooth >= _KEPT * smooth[core].mean())
+                result[around] = (result[around] & ~region) | (belongs & judged[around])
+                break
+    return result

@@ -8,9 +8,6 @@ from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
 
 from hyperspy_cvae.blocks import Cube, spectra_at
-from hyperspy_cvae.detection._automatic import bulk_p_values
-from hyperspy_cvae.detection._depth import NO_LOWER
-from hyperspy_cvae.detection._extent import extent_p_values
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
 from hyperspy_cvae.detection._patches import (
@@ -19,12 +16,11 @@ from hyperspy_cvae.detection._patches import (
     patch_noise,
     patch_residuals,
 )
-from hyperspy_cvae.detection._scores import Score, energy_width
+from hyperspy_cvae.detection._scores import energy_width
 from hyperspy_cvae.sampling import some_of
 
 _FEWEST_SIGMAS = 4.0
 _FEWEST_OUTSIDE, _ENOUGH_OUTSIDE = 20, 4000  # pixels to know a standard deviation
-_CONTAMINATED = 0.05  # of the pixels: more are part of the tail that p-values are told from
 _MOST_ENERGIES = 3
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -40,9 +36,7 @@ class Region:
     score
         Its lowest score.
     p_value
-        Probability that the bulk gets as low anywhere in such a scan, or if that is above .05, the
-        smaller of that and of its being low over as large a region. All pixels of the scan are
-        allowed for. NaN where that cannot be told, as where more than 5 % of them are anomalous.
+        Probability that bulk gets as low anywhere in such a scan.
     channels
         Up to three channels where the mean spectrum differs most from the reconstructed, the most
         significant first; none if it does nowhere by 4 standard errors.
@@ -170,7 +164,7 @@ def without_small(mask: NDArray[np.bool_], fewest: int) -> NDArray[np.bool_]:
 def describe_regions(
     mask: NDArray[np.bool_],
     scores: NDArray[np.float64],
-    score: Score,
+    p_values: NDArray[np.float64],
     measured: Cube,
     expected: Cube,
     dispersion: float,
@@ -188,8 +182,8 @@ def describe_regions(
         Anomalous pixels, ``(rows, columns)``; diagonal neighbours are in one region.
     scores
         The score of every pixel, of the same shape.
-    score
-        Which one it is.
+    p_values
+        How probable it is that bulk goes as low, of the same shape; see :class:`Found`.
     measured
         Counts in the energies compared, ``(rows, columns, energy)``, finite.
     expected
@@ -207,10 +201,11 @@ def describe_regions(
     >>> measured[5:8, 9:12, 20:26] += 40
     >>> mask = np.zeros((40, 40), bool)
     >>> mask[5:8, 9:12] = True
-    >>> from hyperspy_cvae.detection import score_spectra
+    >>> from hyperspy_cvae.detection import find_anomalies
     >>> judged = np.ones((40, 40), bool)
-    >>> scores = score_spectra(measured, expected, "combined", 0.5)
-    >>> (region,) = describe_regions(mask, scores, "combined", measured, expected, 0.5, judged)
+    >>> found = find_anomalies(measured, expected, 1, judged)
+    >>> scores = found.scores, found.p_values
+    >>> (region,) = describe_regions(mask, *scores, measured, expected, 0.5, judged)
     >>> 20 <= region.channels[0] <= 25, region.p_value < 0.01
     (True, True)
     """
@@ -218,10 +213,6 @@ def describe_regions(
     if not count:
         return []
     scale = ResidualScale.of(measured, expected, dispersion, judged, mask)
-    p_values = bulk_p_values(scores, score)
-    by_extent = extent_p_values(scores, score)
-    if np.count_nonzero(mask) > _CONTAMINATED * np.count_nonzero(judged):
-        p_values[...] = np.nan
     sizes = np.bincount(labels.ravel())[1:]
     deviations = _deviations(sizes, scale, judged & ~mask, measured, expected)
     found = []
@@ -240,14 +231,11 @@ def describe_regions(
         change = gaussian_filter1d(counts, scale.width) / np.maximum(
             gaussian_filter1d(bulk_counts, scale.width), _TINY
         )
-        p_value = float(p_values[pixels].min())
-        if p_value > NO_LOWER:
-            p_value = min(p_value, float(by_extent[pixels].min()))
         found.append(
             Region(
                 pixels=pixels,
                 score=float(scores[pixels].min()),
-                p_value=p_value,
+                p_value=float(p_values[pixels].min()),
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),

@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperspy_cvae.blocks import Cube, replaced, spectra_at
-from hyperspy_cvae.detection import Score, score_spectra
 from hyperspy_cvae.evaluation._discs import EXCEPTIONS, bright_pixels, disc
 from hyperspy_cvae.evaluation._injection import shifted
 from hyperspy_cvae.evaluation._rates import smallest_found
-from hyperspy_cvae.shards import channels_of
 
 _LARGEST_RADIUS = 4.0  # pixels
 _SHIFTS = 8
@@ -21,9 +19,8 @@ _STEPS = np.array([0.7549, 0.5698])  # of the two-dimensional golden ratio, of r
 
 def smallest_shift(
     cube: Cube,
-    reconstruct: Callable[[Cube], Cube],
+    scored: Callable[[Cube], NDArray[np.floating]],
     channels: NDArray[np.bool_],
-    score: Score,
     dispersion: float,
     judged: NDArray[np.bool_],
     limit: float,
@@ -32,7 +29,7 @@ def smallest_shift(
 
     Eight shifts between one channel and a quarter of the energy range are injected into discs
     spread over the scan. Recorded counts are moved to higher energies, and those at the low end of
-    the range stay. The scan is then reconstructed and scored as it was before. If four discs or
+    the range stay. The scan is then judged as it was before. If four discs or
     more are no more than 2 % of the scan, as many shifts are injected at a time, each in its disc.
     In a smaller scan the smallest is found by bisection, in the disc in its middle: there larger
     shifts are taken to reach the limit if a smaller one does.
@@ -41,12 +38,10 @@ def smallest_shift(
     ----------
     cube
         Counts ``(rows, columns, energy)``, finite; left as they are.
-    reconstruct
-        Returns the reconstruction of such a cube.
+    scored
+        Returns the map of the scores of such a cube.
     channels
         Channels that are compared, boolean ``(energy,)``.
-    score
-        What they are compared by.
     dispersion
         Energy per channel in eV.
     judged
@@ -78,11 +73,7 @@ def smallest_shift(
         for each in some:
             inside = discs[each][moved]
             spectra[inside] = shifted(spectra[inside], channels, int(shifts[each]))
-        injected = replaced(cube, moved, spectra)
-        measured, expected = (
-            channels_of(each, channels) for each in (injected, reconstruct(injected))
-        )
-        scores = score_spectra(measured, expected, score, dispersion, judged)
+        scores = scored(replaced(cube, moved, spectra))
         return np.array([np.nanmin(scores[discs[each]]) <= limit for each in some])
 
     at_once = int(np.clip(EXCEPTIONS * len(pixels) / (np.pi * radius**2), 1, len(shifts)))

@@ -1,6 +1,5 @@
 """Deciding what is anomalous, with what follows from it at every step."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from hyperspy.ui_registry import add_gui_method
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from hyperspy_cvae.detection import QUANTITIES, Limit, bulk_histogram, fixed_threshold
+from hyperspy_cvae.detection import QUANTITIES, Limit, fixed_threshold
 from hyperspy_cvae.plotting import ThresholdPictures
 
 if TYPE_CHECKING:
@@ -140,7 +139,6 @@ class AnomalyDecision(t.HasTraits):
 
     def _redrawn(self, scores: NDArray[np.float64]) -> ThresholdPictures:
         scale, units = self.found.pixel_size
-        bulk = partial(bulk_histogram, scores, self.score)
         return ThresholdPictures(
-            scores.reshape(self.found.mask.data.shape), QUANTITIES[self.score], scale, units, bulk
+            scores.reshape(self.found.mask.data.shape), QUANTITIES[self.score], scale, units
         )

@@ -15,7 +15,6 @@ from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
     ANOMALOUS,
     BoolArray,
-    Expected,
     FloatArray,
     add_colour_bar,
     as_planes,
@@ -47,8 +46,6 @@ class ThresholdPictures:
         What it is.
     scale, units
         Calibration; see :func:`plot_maps`.
-    bulk
-        Returns how many scores of bulk are expected between the edges of bins.
     """
 
     def __init__(
@@ -57,7 +54,6 @@ class ThresholdPictures:
         quantity: str,
         scale: tuple[float, float],
         units: str,
-        bulk: Expected,
     ) -> None:
         (self._score,) = as_planes(score=score)
         self._step, units = calibrated(scale, units)
@@ -80,7 +76,7 @@ class ThresholdPictures:
         self._histogram = Figure(figsize=(5.2, 2.6), dpi=_DPI)
         left, right = HISTOGRAM_SPAN
         below = self._histogram.add_axes((left, 0.2, right - left, 0.76))
-        draw_histogram(below, self._score, nothing, unset, quantity, self._bins, bulk)
+        draw_histogram(below, self._score, nothing, unset, quantity, self._bins)
         below.set_xlim(self.limits)
         self._empty = []
         for figure in (self._map, self._histogram):

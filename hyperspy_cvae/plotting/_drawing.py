@@ -1,6 +1,5 @@
 """What the figures are drawn with: colours, maps, outlines, scale bars and histograms."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from hyperspy_cvae.detection import Threshold
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 
-Expected = Callable[[FloatArray], FloatArray]
 
 MAP = "cividis"
 # Vermilion, grey and a light grey are told apart by all readers, on paper, and from cividis.
@@ -199,12 +197,8 @@ def draw_histogram(
     threshold: Threshold,
     quantity: str,
     bins: FloatArray | None = None,
-    bulk: Expected | None = None,
 ) -> None:
-    """Draw the distribution of all scores and, in front of it, of those that are special.
-
-    ``bulk`` is drawn as a line: how many are expected between edges of bins.
-    """
+    """Draw the distribution of all scores and, in front of it, of those that are special."""
     judged = np.isfinite(score)
     axes.set_xlabel(quantity)
     axes.set_ylabel("Pixels")
@@ -219,15 +213,6 @@ def draw_histogram(
     axes.hist(score[judged & special], bins=list(bins), color=ANOMALOUS)
     axes.set_yscale("log")
     top = np.histogram(score[judged], bins)[0].max()
-    if bulk is not None:
-        axes.stairs(bulk(bins), bins, color="black", lw=0.9, baseline=None, label="bulk, expected")
-        axes.legend(
-            loc="upper left",
-            bbox_to_anchor=(0, 0.93),  # below the label
-            frameon=False,
-            fontsize="small",
-            handlelength=1.2,
-        )
     # Twice the range of the bars on the log axis, so that text has room above most of them.
     axes.set_ylim(0.7, 4.0 * max(top, 2))
     if np.isfinite(threshold.value):

@@ -11,7 +11,6 @@ from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
     ARTEFACT,
     BoolArray,
-    Expected,
     FloatArray,
     add_colour_bar,
     as_planes,
@@ -40,7 +39,6 @@ def plot_maps(
     units: str = "",
     title: str = "",
     signal_range_label: str = "",
-    bulk: Expected | None = None,
     artefacts: BoolArray | None = None,
 ) -> Figure:
     """Draw what was found in one spectrum image: its image, the map of its scores, their histogram.
@@ -68,9 +66,6 @@ def plot_maps(
         Title of the figure.
     signal_range_label
         The energy range of the score, such as ``"690-730 eV"``.
-    bulk
-        Returns how many scores of bulk are expected between the edges of bins; see
-        :func:`hyperspy_cvae.detection.bulk_histogram`. Drawn over the histogram if given.
     artefacts
         True in pixels with X-ray hits, of the same shape; they are marked.
 
@@ -121,7 +116,7 @@ def plot_maps(
         add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)
-    draw_histogram(axes[2], score, mask, threshold, quantity, bulk=bulk)
+    draw_histogram(axes[2], score, mask, threshold, quantity)
     axes[2].set_title(share_label(score, mask))
     if title:
         figure.suptitle(shortened(title, 90), fontsize="large", parse_math=False)

@@ -4,9 +4,9 @@ from hyperspy_cvae.reconstruction._average import Mean, TileMedian
 from hyperspy_cvae.reconstruction._config import PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.reconstruction._cvae import CVAE
 from hyperspy_cvae.reconstruction._energy import EnergyAxis
+from hyperspy_cvae.reconstruction._low_rank import LowRank
 from hyperspy_cvae.reconstruction._pca import PCA
 from hyperspy_cvae.reconstruction._protocol import Reconstructor
-from hyperspy_cvae.reconstruction._turned import reconstructed_turned
 
 __all__ = [
     "CVAE",
@@ -14,8 +14,8 @@ __all__ = [
     "PCA",
     "CVAEConfig",
     "EnergyAxis",
+    "LowRank",
     "Mean",
     "Reconstructor",
     "TileMedian",
-    "reconstructed_turned",
 ]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import Cube, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
-    SURE,
+    Found,
     Limit,
     ReconstructionQuality,
     Score,
@@ -24,10 +25,11 @@ from hyperspy_cvae.detection import (
     describe_regions,
     energy_bin,
     find_anomalies,
-    find_anomalous_regions,
+    find_low_scores,
     otsu_threshold,
+    pearson_correlation,
     reconstruction_quality,
-    score_spectra,
+    without_rare_bulk,
     without_small,
 )
 from hyperspy_cvae.evaluation import smallest_shift
@@ -36,10 +38,10 @@ from hyperspy_cvae.reconstruction import (
     CVAE,
     PCA,
     EnergyAxis,
+    LowRank,
     Mean,
     Reconstructor,
     TileMedian,
-    reconstructed_turned,
 )
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
@@ -84,7 +86,9 @@ class Comparison:
     reconstruct
         Makes such spectra of another cube.
     by_network
-        Whether a network makes them, which hardly knows bulk that is rare.
+        Whether a network makes them, which hardly reproduces bulk that is rare.
+    by_low_rank
+        Whether a low rank makes them, which is found again at each resolution.
     provenance
         What made them.
     hits
@@ -101,6 +105,7 @@ class Comparison:
     axis: EnergyAxis
     reconstruct: Callable[[Cube], Cube]
     by_network: bool
+    by_low_rank: bool
     provenance: dict[str, Any]
     hits: NDArray[np.bool_]
     notes: list[str] = field(default_factory=list)
@@ -133,7 +138,18 @@ class Comparison:
         cube, alive = in_memory(recorded.cube), recorded.alive
         fitted = reconstructor.fit(cube[..., alive], recorded.judged)
         reconstruct = partial(_in_channels, reconstruct=fitted.reconstruct, channels=alive)
-        return cls._with(recorded, reconstruct, {"method": method})
+        low_rank = isinstance(reconstructor, LowRank)
+        return cls._with(recorded, reconstruct, {"method": method}, by_low_rank=low_rank)
+
+    @classmethod
+    def with_low_rank(cls, recorded: Recorded) -> "Comparison":
+        """Compare with as few components as explain the bulk."""
+        detector = LowRank()
+        compared = cls.with_fitted(recorded, detector, "low rank")
+        assert detector.bulk is not None
+        number = len(detector.bulk.components)
+        method = f"low rank ({number} component{'s' * (number > 1)})"
+        return replace(compared, provenance={"method": method})
 
     @classmethod
     def _with(
@@ -142,6 +158,7 @@ class Comparison:
         reconstruct: Callable[[Cube], Cube],
         provenance: dict[str, Any],
         by_network: bool = False,
+        by_low_rank: bool = False,
     ) -> "Comparison":
         """Compare the channels that are reconstructed."""
         signal, cube, judged, _, channels, axis, hits = recorded
@@ -157,6 +174,7 @@ class Comparison:
             axis,
             reconstruct,
             by_network,
+            by_low_rank,
             provenance,
             hits,
         )
@@ -231,8 +249,9 @@ class Comparison:
             )
             warnings.warn(notes[-1], stacklevel=3)
         measured, expected, judged = self.compared(signal_range)
+        p_values = self._judged(signal_range, score).p_values
         regions = describe_regions(
-            mask, scores[score], score, measured, expected, self.axis.dispersion_ev, judged
+            mask, scores[score], p_values, measured, expected, self.axis.dispersion_ev, judged
         )
         spectra = region_spectra(regions, self.signal, self.cube, self.spectra, channels)
         explanations = region_explanations(regions, self.signal, spectra, channels)
@@ -289,12 +308,21 @@ class Comparison:
 
     def scores(self, signal_range: Range | None, score: Score) -> NDArray[np.float64]:
         """Return the map of a score between two energies; it is made once."""
+        return self._judged(signal_range, score).scores
 
-        def made() -> NDArray[np.float64]:
+    def _judged(self, signal_range: Range | None, score: Score) -> Found:
+        """Return the scores between two energies, and what is lower than bulk gets."""
+
+        def made() -> Found:
             measured, expected, judged = self.compared(signal_range)
-            return score_spectra(measured, expected, score, self.axis.dispersion_ev, judged)
+            if score == "pcc":
+                correlation = to_map(pearson_correlation, measured, expected)
+                return find_low_scores(np.where(judged, correlation, np.nan))
+            together = energy_bin(self.axis.dispersion_ev, measured.shape[2])
+            bulk = None if self.by_low_rank else expected
+            return find_anomalies(measured, bulk, together, judged)
 
-        return self._once("scores", signal_range, score, made)
+        return self._once("judged", signal_range, score, made)
 
     def compared(self, signal_range: Range | None) -> tuple[Cube, Cube, NDArray[np.bool_]]:
         """Return what was measured, what is expected between two energies, and where to judge."""
@@ -315,17 +343,16 @@ class Comparison:
     def _automatic(
         self, signal_range: Range | None, score: Score
     ) -> tuple[NDArray[np.bool_], Threshold]:
+        """Return what is lower than bulk gets; of a network also without bulk that is rare."""
+
         def made() -> tuple[NDArray[np.bool_], Threshold]:
+            found = self._judged(signal_range, score)
+            if not (self.by_network and found.mask.any()):
+                return found.mask, found.threshold
             channels = self.channels_in(signal_range)
             _, expected, judged = self.compared(signal_range)
-            scores = self.scores(signal_range, score)
-
-            def turned() -> Cube:
-                return channels_of(reconstructed_turned(self.reconstruct, self.cube), channels)
-
-            compared = self.cube, expected, channels, judged
-            asked = turned if self.by_network else None
-            return find_anomalous_regions(scores, score, *compared, asked)
+            mask = without_rare_bulk(found.mask, self.cube, expected, channels, judged)
+            return mask, without(found.mask & ~mask, mask, found.threshold)
 
         return self._once("automatic", signal_range, score, made)
 
@@ -365,16 +392,13 @@ class Comparison:
         """Return a threshold that found nothing, with what it would have found in its reason."""
 
         def made() -> tuple[int, float]:
-            # What is found is surely left only if it is sure.
-            _, sure = find_anomalies(self.scores(signal_range, score), score, SURE)
             return smallest_shift(
                 self.cube,
-                self.reconstruct,
+                lambda cube: self.of(cube).scores(signal_range, score),
                 self.channels_in(signal_range),
-                score,
                 self.axis.dispersion_ev,
                 self.compared(signal_range)[2],
-                sure.value,
+                threshold.value,
             )
 
         width, shift = self._once("smallest shift", signal_range, score, made)
@@ -404,6 +428,19 @@ def as_bulk(signal: "EELSAnomalySignal", spectra: Cube, method: str) -> "EELSAno
         bulk._assign_subclass()
     bulk.metadata.General.title = f"{signal.metadata.get_item('General.title', '')} {method}"
     return bulk
+
+
+def without(rare: NDArray[np.bool_], left: NDArray[np.bool_], threshold: Threshold) -> Threshold:
+    """Return a threshold that says in words which regions were left out as rare bulk."""
+    if not rare.any():
+        return threshold
+    number, pixels = label(rare, np.ones((3, 3)))[1], int(rare.sum())
+    some = f"{number} region{'s' * (number > 1)} ({pixels} pixel{'s' * (pixels > 1)})"
+    what = f"{some} set aside as rare bulk: {'their' if number > 1 else 'its'} other energies"
+    if left.any():
+        return replace(threshold, reason=f"{threshold.reason} {what} predict them.")
+    reason = f"Nothing found. {what} predict {'them' if number > 1 else 'it'}."
+    return replace(threshold, unimodal=True, reason=reason, label="rare bulk only")
 
 
 def _any(block: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -26,13 +26,14 @@ from hyperspy_cvae.evaluation import (
     sweep,
 )
 from hyperspy_cvae.plotting import FoundShares, plot_detectors
-from hyperspy_cvae.reconstruction import CVAE, PCA, Mean, Reconstructor, TileMedian
+from hyperspy_cvae.reconstruction import CVAE, PCA, LowRank, Mean, Reconstructor, TileMedian
 from hyperspy_cvae.signals._arrays import Recorded, map_scale
 from hyperspy_cvae.signals._comparison import Comparison
 from hyperspy_cvae.signals._maps import AnomalyMaps
 
 _NETWORK = "3D-CVAE"
 _SIMPLER: dict[str, Callable[[], Reconstructor]] = {
+    "low rank": LowRank,
     "PCA-3": partial(PCA, 3),
     "PCA-4": partial(PCA, 4),
     "PCA-5": partial(PCA, 5),
@@ -50,8 +51,8 @@ class ComparedDetectors:
     Parameters
     ----------
     found
-        The :class:`AnomalyMaps` of each detector by its name: ``"3D-CVAE"``, ``"PCA-3"``,
-        ``"PCA-4"``, ``"PCA-5"``, ``"tile median"`` and ``"mean"``.
+        The :class:`AnomalyMaps` of each detector by its name: ``"3D-CVAE"``, ``"low rank"``,
+        ``"PCA-3"``, ``"PCA-4"``, ``"PCA-5"``, ``"tile median"`` and ``"mean"``.
     table
         One line for each detector: ``pixels`` and ``regions`` it finds in the spectrum image as it
         is, the ``seconds`` that takes without the training of the network, the

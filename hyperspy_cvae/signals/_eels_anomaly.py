@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
@@ -23,6 +23,7 @@ from hyperspy_cvae.signals._arrays import (
     kept_pixels,
     recorded,
 )
+from hyperspy_cvae.signals._choice import after_training, choose
 from hyperspy_cvae.signals._comparison import SHARES, Comparison, as_bulk
 from hyperspy_cvae.signals._diagnostics import NetworkDiagnostics
 from hyperspy_cvae.signals._evaluated import Evaluated
@@ -33,6 +34,9 @@ from hyperspy_cvae.training import TrainingConfig
 _RESULT = "cvae"
 
 Range = tuple[float, float]
+
+Method = Literal["auto", "cvae", "lowrank", "pca"]
+"""What the bulk is told from."""
 
 
 class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
@@ -186,20 +190,22 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         self,
         signal_range: Range | None = None,
         *,
-        method: Literal["cvae", "pca"] = "cvae",
+        method: Method = "auto",
         n_components: int = 4,
         model: CVAE | None = None,
         score: Score = "combined",
         threshold: Literal["auto", "otsu"] | float = "auto",
         navigation_mask: Any = None,
         signal_mask: Any = None,
+        seed: int = 0,
         show_progressbar: bool | None = None,
     ) -> AnomalyMaps:
         """Find the pixels whose spectra the bulk does not explain.
 
-        Every spectrum is compared with its reconstruction. The paper does so by their Pearson
-        correlation (PCC, eq. 4) and Otsu's threshold: ``score="pcc", threshold="otsu"``. The
-        defaults see fainter anomalies, and say what they would have seen where they see none.
+        Every spectrum is compared with what the bulk would give in its place. The paper takes a
+        network for that, the Pearson correlation (PCC, eq. 4) and Otsu's threshold:
+        ``method="cvae", score="pcc", threshold="otsu"``. The defaults take the simplest that
+        explains the bulk, and see fainter anomalies.
 
         Parameters
         ----------
@@ -207,27 +213,29 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
             ``(low, high)`` in units of the energy axis: where to compare; the whole axis by
             default.
         method
-            ``"cvae"``; if nothing is trained, trains with defaults first and says so. ``"pca"``:
-            the first components of HyperSpy's ``decomposition()``, made anew without touching
-            one that is kept with this signal.
+            What the bulk is told from. ``"auto"``: the network that is given or kept with this
+            signal; else a low rank, if the scan has fewer than 1024 pixels or a single component
+            explains its bulk; else a network is trained, and taken if it reconstructs better than
+            the low rank. ``found`` says which, and why. ``"cvae"``: a network in any case.
+            ``"lowrank"``: as many principal components as rise above the noise, found without what
+            is rare. ``"pca"``: the first components of HyperSpy's ``decomposition()``, without
+            touching one that is kept with this signal.
         n_components
             Number of components for ``"pca"``.
         model
             A trained model to judge with, of this or another spectrum image; its energy axis is
             resampled where that is sound.
         score
-            What spectra are compared by: ``"pcc"``, the paper's; ``"smoothed"``, the same after
-            smoothing over 1 pixel and 0.75 eV, for small shifts; ``"residual"``, what is left over
-            in units of its noise, for faint edges; or ``"combined"``, all at once. See
-            :func:`hyperspy_cvae.detection.score_spectra`.
+            What spectra are compared by: ``"pcc"``, the paper's, or ``"combined"``: the largest of
+            many deviations, from single channels and pixels to broad bands and regions. See
+            :func:`hyperspy_cvae.detection.find_anomalies`.
         threshold
-            ``"auto"``: regions whose score goes lower than the bulk's own, at a false discovery
-            rate of 5 % by chance, to which bulk adds that the network does not know. Of these are
-            left out what the rest of the spectrum tells, and what the network makes something else
-            of when the scan is turned. With a network, also two or more regions that are larger
-            than the bulk's own. See :func:`hyperspy_cvae.detection.find_anomalous_regions`. If
-            there are none, shifts of known size are injected and the scan is judged again, to say
-            which would have been found.
+            ``"auto"``: regions that score lower than bulk does in such a scan, with a probability
+            of 5 % that there is one by chance. Of a network, regions are set aside as rare bulk if
+            their other energies predict them
+            (:func:`hyperspy_cvae.detection.without_rare_bulk`). If nothing is found, shifts of
+            known size are injected and the scan is judged again, to say which would have been
+            found.
             ``"otsu"``: Otsu's threshold of the score, refused where it lies in no valley of their
             histogram (a clean specimen). Or a limit of your own, in units of the score.
         navigation_mask
@@ -235,6 +243,8 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
             ``axes_manager.navigation_shape``.
         signal_mask
             Channels not to compare, True where excluded.
+        seed
+            Of a network that is trained here: the same seed gives the same maps.
         show_progressbar
             None for HyperSpy's preference.
 
@@ -255,43 +265,76 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
             If the mean spectrum, or the median of a tile, explains the spectrum image as well as
             the network does.
         """
-        if method not in ("cvae", "pca"):
-            raise ValueError(f"method is {method!r}: choose 'cvae' or 'pca'.")
-        if method == "pca" and model is not None:
-            raise ValueError("model was given with method='pca', which trains none: leave it out.")
+        if method not in get_args(Method):
+            known = ", ".join(map(repr, get_args(Method)))
+            raise ValueError(f"method is {method!r}: choose one of {known}.")
+        if method in ("pca", "lowrank") and model is not None:
+            raise ValueError(
+                f"model was given with method={method!r}, which takes none: leave it out."
+            )
         check_score(score)
         limit = as_limit(threshold)
         kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
-        if method == "cvae":
-            model = self._model(model, navigation_mask, show_progressbar)
         show = shown(show_progressbar)
+        if method == "cvae":
+            model = self._model(model, navigation_mask, show_progressbar, seed)
+        elif method == "auto":
+            model = model or self._trained_cvae()
         # Of a lazy spectrum image there is a bar for each pass over it.
+        with self._computing(show):
+            counted = recorded(self, navigation_mask, signal_mask)
+            choice = None if method != "auto" or model else choose(counted)
+        if choice and choice.network:
+            model = self.train_cvae(
+                navigation_mask=navigation_mask, seed=seed, show_progressbar=show_progressbar
+            )
         with (
-            self._recorded(navigation_mask, signal_mask, show) as counted,
+            self._computing(show),
             Progress(
                 sum(SHARES.values()), "Detecting anomalies", "%", show and not self._lazy
             ) as progress,
         ):
             progress.update(0, "reconstructing")
-            if model is None:
-                comparison = Comparison.with_pca(counted, n_components)
-            else:
+            comparison = None
+            if model is not None:
                 comparison = Comparison.with_network(counted, model)
-                comparison.warn_if_simpler(signal_range)
+                if choice:
+                    quality = comparison.quality(signal_range, choice.components)
+                    choice = after_training(choice, quality)
+                else:
+                    comparison.warn_if_simpler(signal_range)
+            if method == "pca":
+                comparison = Comparison.with_pca(counted, n_components)
+            elif comparison is None or (choice and not choice.network):
+                comparison = Comparison.with_low_rank(counted)
+            if choice:
+                comparison.provenance["choice"] = choice.why
+                if not choice.network and model is not None:
+                    del self.learning_results.cvae  # which would be taken the next time
             progress.update(SHARES["reconstructing"], "scoring")
             return comparison.judge(signal_range, score, limit, progress=progress)
+
+    @contextmanager
+    def _computing(self, show_progressbar: bool = False) -> Iterator[None]:
+        """Compute with as many threads as are of use."""
+        # The threads are dask's: those of a product of matrices would be in their way.
+        with computing(self._lazy, show_progressbar), threadpool_limits(1, "blas"):
+            yield
 
     @contextmanager
     def _recorded(
         self, navigation_mask: Any, signal_mask: Any, show_progressbar: bool = False
     ) -> Iterator[Recorded]:
         """Compute with what was recorded, without what is masked."""
-        # The threads are dask's: those of a product of matrices would be in their way.
-        with computing(self._lazy, show_progressbar), threadpool_limits(1, "blas"):
+        with self._computing(show_progressbar):
             yield recorded(self, navigation_mask, signal_mask)
 
     def _model(
-        self, model: CVAE | None, navigation_mask: Any, show_progressbar: bool | None
+        self,
+        model: CVAE | None,
+        navigation_mask: Any,
+        show_progressbar: bool | None,
+        seed: int = 0,
     ) -> CVAE:
         """Return the model given, or the one kept with this signal, or one trained now."""
         model = model or self._trained_cvae()
@@ -302,7 +345,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
                 stacklevel=3,
             )
             model = self.train_cvae(
-                navigation_mask=navigation_mask, show_progressbar=show_progressbar
+                navigation_mask=navigation_mask, seed=seed, show_progressbar=show_progressbar
             )
         return model
 

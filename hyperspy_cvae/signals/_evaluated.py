@@ -31,9 +31,9 @@ class Evaluated:
     ) -> ComparedDetectors:
         """Find out which detector finds what here, and whether the network is worth it.
 
-        The 3D-CVAE, PCA with 3, 4 and 5 components, the median of a tile and the mean spectrum
-        judge this spectrum image by the same score and threshold. Nobody knows what of that is
-        true, so shifts of known size are injected as well: into discs with a radius of 3 pixels
+        The 3D-CVAE, low rank, PCA with 3, 4 and 5 components, the median of a tile and the mean
+        spectrum judge this spectrum image by the same score and threshold. Nobody knows what of
+        that is true, so shifts of known size are injected as well: into discs of 3 pixels' radius
         that are 2 % of the pixels, in as many scans as make them at least five. What any detector
         finds already, and what lies within 3 pixels of it, is left out of these scans for all, as
         it would be mistaken for what is injected. Each detector is fitted once, to the spectrum

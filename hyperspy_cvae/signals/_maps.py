@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +20,6 @@ from hyperspy_cvae.detection import (
     Score,
     Threshold,
     as_limit,
-    bulk_histogram,
     check_score,
 )
 from hyperspy_cvae.plotting import as_html, plot_maps, plot_region
@@ -60,11 +58,11 @@ class AnomalyMaps:
         Counts summed over energy.
     regions
         One line for each connected region, the lowest score first: ``pixels``, ``area``, its centre
-        ``x`` and ``y``, its lowest ``score``, the ``p_value`` of the bulk getting as low anywhere
-        in the scan, or being as large if that is above .05 and less, and the ``energy`` where
-        its mean spectrum differs most from the reconstructed, with the relative ``change`` of the
-        counts there, and all ``energies`` that stand out, at most three. Lengths and energies are
-        in the units of the axes, which ``regions.attrs["units"]`` tells.
+        ``x`` and ``y``, its lowest ``score``, the ``p_value`` of bulk going as low anywhere
+        in the scan, and the ``energy`` where its mean spectrum differs most from the
+        reconstructed, with the relative ``change`` of the counts there, and all ``energies`` at
+        which it differs clearly, at most three. Lengths and energies are in the units of the axes,
+        which ``regions.attrs["units"]`` holds.
 
         The ``explanation`` of the first 20, in words, is from fits of structure: see
         :meth:`explain`. Its energies are those of maxima of the bulk, not those where counts differ
@@ -135,6 +133,8 @@ class AnomalyMaps:
         if hits := int(self.artefacts.data.sum()):
             held = "pixel holds" if hits == 1 else "pixels hold"
             lines.append(("artefacts", f"{hits} {held} X-ray hits, which were replaced"))
+        if why := self.provenance.get("choice"):
+            lines.append(("method", f"{self.provenance['method']}: {why}"))
         lines.append(("threshold", self.threshold.reason))
         smallest = self.provenance["decision"]["smallest_region"]
         if smallest > 1:
@@ -355,7 +355,6 @@ class AnomalyMaps:
             np.atleast_2d(self.mask.data),
             self.threshold,
             quantity=self.score.metadata.Signal.quantity,
-            bulk=partial(bulk_histogram, self.score.data, self.provenance["score"]),
             scale=scale,
             units=units,
             title=self.image.metadata.get_item("General.title", ""),

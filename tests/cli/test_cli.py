@@ -72,7 +72,7 @@ class TestArguments:
             ([], "required"),
             (["detect"], "required"),
             (["detect", "x.dm4", "--signal-range", "730", "690"], "lower energy first"),
-            (["detect", "x.dm4", "--n-components", "3"], "no use with --method cvae"),
+            (["detect", "x.dm4", "--n-components", "3"], "no use with --method auto"),
             (["detect", "x.dm4", "--method", "pca", "--model", "m"], "no use with --method pca"),
             (["detect", "x.dm4", "--method", "pca", "--save-model"], "--save-model is of no use"),
             (["detect", "x.dm4", "--model", "m", "--epochs", "3"], "leave out"),
@@ -156,11 +156,11 @@ class TestDetect:
         assert found() == results("SI") - {"SI-combined.hspy"}
         page = Path("hyperspy-cvae-maps/summary.html").read_text()
         assert "the Pearson correlation (PCC)" in page
-        limit = ["--score", "residual", "--threshold", "-30", "--overwrite"]
+        limit = ["--score", "combined", "--threshold", "-30", "--overwrite"]
         assert main(["detect", path, "--method", "pca", *limit]) == 0
         page = Path("hyperspy-cvae-maps/summary.html").read_text()
-        assert 'the score "residual"' in " ".join(page.split())
-        assert 'href="SI-residual.hspy"' in page
+        assert 'the score "combined"' in " ".join(page.split())
+        assert 'href="SI-combined.hspy"' in page
         assert "The threshold -30 was given" in page
 
     def test_several_spectrum_images_in_a_file(self, counts: np.ndarray) -> None:

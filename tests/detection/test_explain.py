@@ -205,7 +205,7 @@ def region_of(phantom: Phantom, signal_range: tuple[float, float], edges: list[E
     mask = phantom.truth.data
     everything = np.ones_like(mask)
     region: Region
-    (region,) = describe_regions(mask, -1.0 * mask, "pcc", measured, bulk, 0.3, everything)
+    (region,) = describe_regions(mask, -1.0 * mask, 1.0 - mask, measured, bulk, 0.3, everything)
     return str(
         explain_difference(
             energy[channels],

@@ -67,9 +67,9 @@ def test_nothing_changes_before_it_is_applied(found: AnomalyMaps) -> None:
 def test_reset_gives_the_maps_back(found: AnomalyMaps) -> None:
     mask, summary = found.mask.data.copy(), found.summary()
     decision = AnomalyDecision(found)
-    decision.score, decision.smallest_region = "residual", 7
+    decision.score, decision.smallest_region = "pcc", 7
     decision.apply()
-    assert found.score.metadata.Signal.quantity == QUANTITIES["residual"]
+    assert found.score.metadata.Signal.quantity == QUANTITIES["pcc"]
     decision.reset()
     np.testing.assert_array_equal(found.mask.data, mask)
     assert found.summary() == summary
@@ -138,7 +138,7 @@ def test_otsus_threshold_stays_otsus(found: AnomalyMaps, score: Score) -> None:
     decision.reset()
     np.testing.assert_array_equal(found.mask.data, mask)
     assert found.summary() == summary
-    found.decide(score="smoothed")
+    found.decide(score="pcc" if score == "combined" else "combined")
     assert found.provenance["decision"]["threshold"] == "otsu"
 
 

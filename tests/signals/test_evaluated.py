@@ -14,7 +14,7 @@ from hyperspy_cvae.signals._detectors import _table
 
 FE_L = (696.0, 735.5)
 AXIS = {"channels": 58, "offset": 696, "dispersion": 0.7, "structure": UNIFORM}
-NAMES = ["3D-CVAE", "PCA-3", "PCA-4", "PCA-5", "tile median", "mean"]
+NAMES = ["3D-CVAE", "low rank", "PCA-3", "PCA-4", "PCA-5", "tile median", "mean"]
 # Networks trained so briefly are often no better than a mean.
 pytestmark = pytest.mark.filterwarnings("ignore:the me.* explain.* this spectrum image as well")
 
@@ -33,7 +33,7 @@ def crystal() -> EELSAnomalySignal:
 
 @pytest.fixture(scope="module")
 def compared(crystal: EELSAnomalySignal) -> ComparedDetectors:
-    return crystal.compare_detectors(FE_L, score="smoothed", shifts=(1.4, 6.3))
+    return crystal.compare_detectors(FE_L, score="combined", shifts=(1.4, 6.3))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_maps_are_those_of_a_detection(
     crystal: EELSAnomalySignal, compared: ComparedDetectors
 ) -> None:
     for name, options in (("3D-CVAE", {}), ("PCA-4", {"method": "pca", "n_components": 4})):
-        alone = crystal.detect_anomalies(FE_L, score="smoothed", **options)
+        alone = crystal.detect_anomalies(FE_L, score="combined", **options)
         beside = compared.found[name]
         np.testing.assert_array_equal(beside.score.data, alone.score.data)
         np.testing.assert_array_equal(beside.mask.data, alone.mask.data)
@@ -191,7 +191,7 @@ def test_lazy_and_in_memory_are_alike(
     again = lazy.detection_limit(FE_L, sizes=(6.3,), fractions=(0.02,), radius=1.5)
     alike = limit.table[(limit.table["size"] > 0) & (limit.table["fraction"] == 0.02)]
     pd.testing.assert_frame_equal(again.table, alike.reset_index(drop=True), rtol=0.02)
-    beside = lazy.compare_detectors(FE_L, score="smoothed", shifts=(6.3,))
+    beside = lazy.compare_detectors(FE_L, score="combined", shifts=(6.3,))
     same = ["pixels", "regions", "6.3 eV"]
     pd.testing.assert_frame_equal(beside.table[same], compared.table[same])
     assert lazy._lazy
