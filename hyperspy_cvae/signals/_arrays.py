@@ -25,8 +25,9 @@ class Recorded(NamedTuple):
     channels: NDArray[np.bool_]
     """Those of them that may be compared."""
     axis: EnergyAxis
-    hits: NDArray[np.bool_]
-    """Pixels that held X-ray hits, which are no longer in the counts, ``(rows, columns)``."""
+    hits: NDArray[np.float64]
+    """Heights of X-ray hits, which are no longer in the counts, in standard deviations of the
+    noise, ``(rows, columns)``; 0 elsewhere."""
 
 
 def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Recorded:
@@ -49,8 +50,8 @@ def counts(signal: BaseSignal) -> Counts:
     return counts_and_hits(signal)[0]
 
 
-def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.bool_]]:
-    """Return counts without X-ray hits, and the pixels that held any, ``(rows, columns)``.
+def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.float64]]:
+    """Return counts without X-ray hits, and how high these were, ``(rows, columns)``.
 
     Of a lazy signal the counts stay on disk, and no hits are searched for.
 
@@ -81,9 +82,9 @@ def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.bool_]]:
         data = np.asarray(data)
     found = prepare(data.reshape((*scan(signal), manager.signal_size)))
     if not isinstance(found.cube, np.ndarray):
-        return found, np.zeros(found.cube.shape[:2], bool)
+        return found, np.zeros(found.cube.shape[:2])
     hits, cube = find_hits(found.cube)
-    return found._replace(cube=cube), hits.pixels
+    return found._replace(cube=cube), hits.height
 
 
 def scan(signal: BaseSignal) -> tuple[int, int]:

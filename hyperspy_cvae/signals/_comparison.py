@@ -92,7 +92,7 @@ class Comparison:
     provenance
         What made them.
     hits
-        Pixels that held X-ray hits, boolean ``(rows, columns)``.
+        Heights of X-ray hits in standard deviations, ``(rows, columns)``; 0 elsewhere.
     notes
         What else is to be said.
     """
@@ -107,7 +107,7 @@ class Comparison:
     by_network: bool
     by_low_rank: bool
     provenance: dict[str, Any]
-    hits: NDArray[np.bool_]
+    hits: NDArray[np.float64]
     notes: list[str] = field(default_factory=list)
     _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
 
@@ -271,12 +271,15 @@ class Comparison:
             },
             "notes": notes,
         }
+        if score == "combined":  # a hit is as unusual as it is high, though it was replaced
+            with_hits = np.minimum(scores[score], -self.hits)
+            scores[score] = np.where(self.hits > 0, with_hits, scores[score])
         maps = {each: self._map(QUANTITIES[each], scores[each], provenance) for each in scores}
         image = self._map("", to_map(_sum, self.cube), provenance)
         image.metadata.Signal.quantity = self.signal.metadata.get_item("Signal.quantity", "Counts")
         mask_map = self._map("Anomalies", mask, provenance)
         mask_map.metadata.Signal.quantity = "Anomalous"
-        hits = self._map("X-ray hits", self.hits, provenance)
+        hits = self._map("X-ray hits", self.hits > 0, provenance)
         progress.update(SHARES["describing"])
         return AnomalyMaps(
             maps["pcc"],

@@ -58,3 +58,45 @@ def test_a_layer_is_found_and_named_by_what_was_trained_beside_it() -> None:
     sentences = str(found.explain(1))
     assert "La M5 maximum" in sentences
     assert "La M4" in sentences  # as a maximum or as an excess: two trainings differ in that
+
+
+MEASURED = FOLDER.parent / "measured"
+FOUND = {
+    "sic_in_sio2": 22,
+    "tio2_tenth_in_srtio3": 4,
+    "mantle_ferropericlase_wide": 45,
+    "ca_half_on_carbon": 13,
+    "null_srtio3_two_places": 0,
+    "null_carbon_film": 0,
+    "null_tio2_drift": 0,
+}
+"""Pixels that are anomalous in each; all but a few, and no others, are to be found."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_is_known_is_found_at_once_and_nothing_else(name: str) -> None:
+    if not MEASURED.exists():
+        pytest.skip("the measured spectrum images are not beside the checkout")
+    signal = hs.load(MEASURED / f"{name}.hspy", signal_type="EELSAnomaly")
+    found = signal.detect_anomalies()
+    mask = found.mask.data.ravel()
+    if FOUND[name]:
+        truth = np.load(MEASURED / f"{name}_truth.npy").astype(bool).ravel()
+        assert (mask & truth).sum() >= 0.9 * FOUND[name]
+        assert not (mask & ~truth).any()
+    else:
+        assert not mask.any()
+    assert found.provenance["method"].startswith("low rank (")
+
+
+def test_a_hit_has_the_lowest_score_and_is_no_anomaly() -> None:
+    name = "ca_fe_oxide_xray_hit"
+    if not MEASURED.exists():
+        pytest.skip("the measured spectrum images are not beside the checkout")
+    signal = hs.load(MEASURED / f"{name}.hspy", signal_type="EELSAnomaly")
+    truth = np.load(MEASURED / f"{name}_truth.npy").astype(bool).ravel()
+    found = signal.detect_anomalies()
+    assert found.artefacts.data[truth].all()
+    assert not found.mask.data[truth].any()
+    assert truth[np.argmin(found.score.data)]
+    assert "X-ray hits, which were replaced" in str(found)
