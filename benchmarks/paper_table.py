@@ -198,9 +198,9 @@ def found_by_default(cube, expected, window, model, dispersion=DISPERSION):  # t
     found: Found = find_anomalies(cube[..., window], bulk, together, everywhere)
     if not isinstance(model, CVAE):
         return found.scores, found.mask, found.threshold
-    mask = without_rare_bulk(found.mask, cube, expected[..., window], window, everywhere)
-    threshold = replace(found.threshold, unimodal=not mask.any())
-    return found.scores, mask, threshold
+    kept = without_rare_bulk(found.mask, cube, expected[..., window], window, everywhere)
+    found = found.without(found.mask & ~kept)
+    return found.scores, found.mask, found.threshold
 
 
 def merit(scores, mask, threshold, truth, score):  # type: ignore[no-untyped-def]

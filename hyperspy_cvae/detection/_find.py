@@ -59,6 +59,13 @@ class Found(NamedTuple):
     limit: float
     p_values: NDArray[np.float64]
     """How probable it is that bulk goes as low anywhere in the scan."""
+    set_aside: NDArray[np.bool_] | None = None
+    """Regions that are rare bulk."""
+
+    def without(self, rare: NDArray[np.bool_]) -> "Found":
+        """Return what is found without some regions, which get the limit for a score."""
+        scores = np.where(rare, np.fmax(self.scores, self.limit), self.scores)
+        return self._replace(scores=scores, mask=self.mask & ~rare, set_aside=rare)
 
     @property
     def threshold(self) -> Threshold:
@@ -68,22 +75,40 @@ class Found(NamedTuple):
             return Threshold(np.nan, "auto", True, np.nan, reason, "no pixel judged")
         lowest = np.nanargmin(self.scores)
         score, p_value = float(self.scores.flat[lowest]), float(self.p_values.flat[lowest])
-        if not self.mask.any():
+        if self.mask.any():
+            reason, label = self._found(p_value), f"limit {self.limit:.3g}"
+        elif self.set_aside is not None and self.set_aside.any():
+            reason, label = "Nothing found but rare bulk.", "rare bulk only"
+        else:
             reason = (
                 f"Nothing found: the most unusual place ({score:.3g}) is no more unusual than "
                 f"ordinary pixels (p = {p_value:.1g}). A place would have to score below "
                 f"{self.limit:.3g}."
             )
-            return Threshold(self.limit, "auto", True, p_value, reason, "nothing below the limit")
-        _, number = label(self.mask, np.ones((3, 3)))
-        regions = f"{number} region{'s' * (number > 1)}"
-        reason = f"{regions} found below {self.limit:.3g} (p = {p_value:.1g})."
+            label = "nothing below the limit"
+        if self.set_aside is not None and self.set_aside.any():
+            number, pixels = _count(self.set_aside), int(self.set_aside.sum())
+            reason += (
+                f" {number} region{'s' * (number > 1)} ({pixels} pixel{'s' * (pixels > 1)}) set "
+                f"aside as rare bulk: other energies predict {'them' if number > 1 else 'it'}."
+            )
+        return Threshold(self.limit, "auto", not self.mask.any(), p_value, reason, label)
+
+    def _found(self, p_value: float) -> str:
+        number = _count(self.mask)
+        reason = (
+            f"{number} region{'s' * (number > 1)} found below {self.limit:.3g} (p = {p_value:.1g})."
+        )
         share = self.mask.sum() / np.isfinite(self.scores).sum()
         if share > SECOND_PHASE:
             reason += (
                 f" {share:.0%} of the pixels are too many for rare defects: perhaps a second phase."
             )
-        return Threshold(self.limit, "auto", False, p_value, reason, f"limit {self.limit:.3g}")
+        return reason
+
+
+def _count(mask: NDArray[np.bool_]) -> int:
+    return int(label(mask, np.ones((3, 3)))[1])
 
 
 def find_low_scores(scores: NDArray[np.floating]) -> Found:
@@ -291,7 +316,7 @@ def _in_tile(
         return height, regions
     left = judged
     noise: list[NDArray[np.float32]] = []
-    finest = None
+    finest, alone = None, regions
     axes = np.empty((0, counts.shape[2]), np.float32)
     for weights in resolutions(scan):
         smoothing = _Smoothing(weights, left)
@@ -337,11 +362,13 @@ def _in_tile(
                 far = np.where(high, far, np.minimum(far, _LOWEST * limit))
             here = np.maximum(here, far)
         height = np.where(judged, np.maximum(height, here), np.nan)
+        if len(weights) == 1:
+            alone = here > limit
         new = above(here, limit)
         regions |= new
         left = left & ~new
     if finest is not None and regions.any():
-        regions = region_extent(regions, height, finest, judged)
+        regions = region_extent(regions, height, finest, judged) | (regions & alone)
     inside = np.nextafter(limit, np.inf)
     height = np.where(regions, np.maximum(height, inside), np.minimum(height, limit))
     return height, regions

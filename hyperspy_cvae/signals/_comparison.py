@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from hyperspy_cvae._version import __version__
 from hyperspy_cvae.blocks import Cube, in_memory, to_map
@@ -303,7 +302,8 @@ class Comparison:
         """Return which pixels are anomalous, in regions of so many pixels, and why."""
         scores = self.scores(signal_range, score)
         if limit == "auto":
-            mask, threshold = self._automatic(signal_range, score)
+            found = self._judged(signal_range, score)
+            mask, threshold = found.mask, found.threshold
         else:
             threshold = otsu_threshold(scores) if limit == "otsu" else limit
             mask = anomalous(scores, threshold)
@@ -314,16 +314,25 @@ class Comparison:
         return self._judged(signal_range, score).scores
 
     def _judged(self, signal_range: Range | None, score: Score) -> Found:
-        """Return the scores between two energies, and what is lower than bulk gets."""
+        """Return the scores between two energies, and what is lower than bulk gets.
+
+        Of a network without bulk that is rare.
+        """
 
         def made() -> Found:
             measured, expected, judged = self.compared(signal_range)
             if score == "pcc":
                 correlation = to_map(pearson_correlation, measured, expected)
-                return find_low_scores(np.where(judged, correlation, np.nan))
-            together = energy_bin(self.axis.dispersion_ev, measured.shape[2])
-            bulk = None if self.by_low_rank else expected
-            return find_anomalies(measured, bulk, together, judged)
+                found = find_low_scores(np.where(judged, correlation, np.nan))
+            else:
+                together = energy_bin(self.axis.dispersion_ev, measured.shape[2])
+                bulk = None if self.by_low_rank else expected
+                found = find_anomalies(measured, bulk, together, judged)
+            if not (self.by_network and found.mask.any()):
+                return found
+            channels = self.channels_in(signal_range)
+            kept = without_rare_bulk(found.mask, self.cube, expected, channels, judged)
+            return found.without(found.mask & ~kept)
 
         return self._once("judged", signal_range, score, made)
 
@@ -342,22 +351,6 @@ class Comparison:
     def energies(self, signal_range: Range | None) -> NDArray[np.floating]:
         """Return the energies that are compared in a range."""
         return self.axis.values[self.channels_in(signal_range)]
-
-    def _automatic(
-        self, signal_range: Range | None, score: Score
-    ) -> tuple[NDArray[np.bool_], Threshold]:
-        """Return what is lower than bulk gets; of a network also without bulk that is rare."""
-
-        def made() -> tuple[NDArray[np.bool_], Threshold]:
-            found = self._judged(signal_range, score)
-            if not (self.by_network and found.mask.any()):
-                return found.mask, found.threshold
-            channels = self.channels_in(signal_range)
-            _, expected, judged = self.compared(signal_range)
-            mask = without_rare_bulk(found.mask, self.cube, expected, channels, judged)
-            return mask, without(found.mask & ~mask, mask, found.threshold)
-
-        return self._once("automatic", signal_range, score, made)
 
     def _once(
         self, name: str, signal_range: Range | None, score: Score, made: Callable[[], T]
@@ -431,19 +424,6 @@ def as_bulk(signal: "EELSAnomalySignal", spectra: Cube, method: str) -> "EELSAno
         bulk._assign_subclass()
     bulk.metadata.General.title = f"{signal.metadata.get_item('General.title', '')} {method}"
     return bulk
-
-
-def without(rare: NDArray[np.bool_], left: NDArray[np.bool_], threshold: Threshold) -> Threshold:
-    """Return a threshold that says in words which regions were left out as rare bulk."""
-    if not rare.any():
-        return threshold
-    number, pixels = label(rare, np.ones((3, 3)))[1], int(rare.sum())
-    some = f"{number} region{'s' * (number > 1)} ({pixels} pixel{'s' * (pixels > 1)})"
-    what = f"{some} set aside as rare bulk: {'their' if number > 1 else 'its'} other energies"
-    if left.any():
-        return replace(threshold, reason=f"{threshold.reason} {what} predict them.")
-    reason = f"Nothing found. {what} predict {'them' if number > 1 else 'it'}."
-    return replace(threshold, unimodal=True, reason=reason, label="rare bulk only")
 
 
 def _any(block: NDArray[np.float32]) -> NDArray[np.bool_]:
