@@ -262,7 +262,7 @@ def small(scans: Scans, shapes: list[Shape], reference: float, rounds: int) -> l
     for shape in shapes:
         for turn in range(rounds):
             own = scans.measure(decompose, shape)["seconds"]
-            for method in ("cvae", "pca"):
+            for method in ("auto", "cvae", "pca"):
                 seconds = scans.measure(partial(verdict, method=method), shape)["seconds"]
                 row = {"scan": " x ".join(map(str, shape)), "method": method, "round": turn}
                 row |= {"seconds": seconds, "of the large": seconds / reference}

@@ -11,6 +11,7 @@ from scipy.stats import norm, t
 
 from hyperspy_cvae.blocks import Cube, in_memory
 from hyperspy_cvae.detection._extent import region_extent
+from hyperspy_cvae.detection._resolutions import Smoothing, resolutions
 from hyperspy_cvae.detection._statistics import (
     TAIL_WIDTHS,
     along,
@@ -23,14 +24,10 @@ from hyperspy_cvae.detection._threshold import Threshold
 from hyperspy_cvae.isolation import axes_of_isolated, flipped, scaled
 from hyperspy_cvae.low_rank import low_rank_bulk
 from hyperspy_cvae.shards import binned, binned_blocks
-from hyperspy_cvae.smoothing import convolved
 
 DARKEST = 0.05
 """Of the mean brightness: a spectrum with less says nothing, and is not judged."""
 
-_GAUSSIANS = 1.5, 3.0  # pixels
-_WIDE_SCAN = 40  # pixels: the widest Gaussian is for scans with no shorter side
-_LEAST_WEIGHT = 0.3  # of the median pixel's
 SECOND_PHASE = 0.04
 """Share of the pixels from which on anomalies may be a second phase."""
 
@@ -233,7 +230,7 @@ def _tiles(
     shape: tuple[int, int], channels: int
 ) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
     """Yield tiles of a scan with a margin, and what of each is inside of it."""
-    margin = len(_gaussian(_GAUSSIANS[-1])) // 2
+    margin = len(resolutions(shape)[-1]) // 2
     pixels = max(1, _TILE // max(1, channels))
     side = int(np.sqrt(pixels))
     high = min(shape[0], max(side, pixels // max(1, shape[1])))
@@ -261,43 +258,6 @@ def _summed(cube: Cube, width: int) -> NDArray[np.float32]:
     return in_memory(binned_blocks(cube, width))
 
 
-def resolutions(shape: tuple[int, int]) -> list[NDArray[np.float64]]:
-    """Return the weights over rows and columns at which a scan is looked at."""
-    found = [np.ones(1), np.ones(3), _gaussian(_GAUSSIANS[0])]
-    if min(shape) >= _WIDE_SCAN:
-        found.append(_gaussian(_GAUSSIANS[1]))
-    return found
-
-
-def _gaussian(sigma: float) -> NDArray[np.float64]:
-    far = int(3 * sigma)
-    weights: NDArray[np.float64] = np.exp(-0.5 * (np.arange(-far, far + 1) / sigma) ** 2)
-    return weights
-
-
-class _Smoothing:
-    """Weighted sums over pixels that are left, scaled so that the noise of counts is theirs."""
-
-    def __init__(self, weights: NDArray[np.float64], left: NDArray[np.bool_]) -> None:
-        self.weights, self.left = weights, left
-        kept = left[..., np.newaxis].astype(np.float32)
-        total, squares = (convolved(kept, each)[..., 0] for each in (weights, weights**2))
-        self.enough: NDArray[np.bool_] = left & (total > _LEAST_WEIGHT * np.median(total[left]))
-        scale = total / np.maximum(squares, np.finfo(np.float32).tiny)
-        self._scale = np.where(total > 0, scale, 0)[..., np.newaxis].astype(np.float32)
-
-    def __call__(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return spectra ``(pixels, energy)``."""
-        channels = cube.shape[2]
-        if len(self.weights) == 1:
-            return cube.reshape(-1, channels)
-        if not self.left.all():
-            cube = cube * self.left[..., np.newaxis]
-        smooth = convolved(cube, self.weights)
-        smooth *= self._scale
-        return smooth.reshape(-1, channels)
-
-
 def _in_tile(
     counts: NDArray[np.float32],
     bulk: NDArray[np.float32] | None,
@@ -319,7 +279,7 @@ def _in_tile(
     finest, alone = None, regions
     axes = np.empty((0, counts.shape[2]), np.float32)
     for weights in resolutions(scan):
-        smoothing = _Smoothing(weights, left)
+        smoothing = Smoothing(weights, left)
         used = smoothing.enough.ravel()
         if used.sum() < _FEWEST:
             break

@@ -29,18 +29,16 @@ class Threshold:
     Parameters
     ----------
     value
-        The limit, in units of the score: below it a pixel is anomalous; of the automatic one, a
-        region that reaches so low, or where only large regions were found, pixels that are
-        connected in such a region. NaN where no score is finite.
+        The limit, in units of the score: below it a pixel is anomalous. NaN where no score is
+        finite.
     method
         How it was found: ``"auto"``, ``"otsu"`` or ``"fixed"``.
     unimodal
         Whether the scores show no separate minority below ``value``. If so, no pixel is
         anomalous, whatever its score.
     p_value
-        Probability of so deep a score (:func:`find_anomalies`), so large a region
-        (:func:`large_regions`) or so empty a valley (:func:`otsu_threshold`) if there were none.
-        NaN where that was not tested.
+        Probability of so low a score (:func:`find_anomalies`) or so empty a valley
+        (:func:`otsu_threshold`) if there were none. NaN where that was not tested.
     reason
         A sentence that says what was found.
     label
