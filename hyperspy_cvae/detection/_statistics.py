@@ -18,6 +18,7 @@ TAIL_WIDTHS = (2, 8, 32)
 """Those by which the tail is compared with the tail of noise."""
 
 _QUANTILE = 0.84
+_LOPSIDED = 3.0  # times the narrower side of a distribution: no more is the bulk's spread
 _ENOUGH = 2000  # spectra to know a spread
 _LEAST_SPREAD = 0.5  # of the median bin
 _FEW = 5.0  # counts, whose spread a quantile does not tell
@@ -147,9 +148,16 @@ def tail_ratio(
 
 
 def middle_and_spread(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the median, and how far above it a normal number is in a deviation."""
-    middle, upper = np.quantile(values, [0.5, _QUANTILE])
-    return float(middle), float(upper - middle)
+    """Return the median, and how far above it a normal number is in a deviation.
+
+    That is no more than three times as far as below it: a phase that is a quarter of a scan is not
+    part of the bulk's spread.
+    """
+    lower, middle, upper = np.quantile(values, [1 - _QUANTILE, 0.5, _QUANTILE])
+    spread = upper - middle
+    if middle > lower:
+        spread = min(spread, _LOPSIDED * (middle - lower))
+    return float(middle), float(spread)
 
 
 def _binned(
@@ -180,6 +188,9 @@ def _spread(counts: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArr
 
 
 def _robust_spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    low, high = np.quantile(values, [1 - _QUANTILE, _QUANTILE], axis=0)
-    spread: NDArray[np.float64] = (high - low) / 2 / norm.ppf(_QUANTILE)
-    return spread
+    low, middle, high = np.quantile(values, [1 - _QUANTILE, 0.5, _QUANTILE], axis=0)
+    narrower = np.minimum(high - middle, middle - low)
+    spread = (high - low) / 2
+    spread = np.where(narrower > 0, np.minimum(spread, _LOPSIDED * narrower), spread)
+    result: NDArray[np.float64] = spread / norm.ppf(_QUANTILE)
+    return result
