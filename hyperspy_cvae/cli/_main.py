@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=("auto", "cvae", "lowrank", "pca"),
         default="auto",
-        help="what the bulk is told from (default: auto, a network where it is worth its training)",
+        help="what the bulk is learnt by (default: auto, a network where it is worth its training)",
     )
     detect.add_argument(
         "--n-components", type=_positive, metavar="N", help="components of PCA (default: 4)"

@@ -171,7 +171,7 @@ def find_anomalies(
     that only isolated spectra have. The cube root of each is brought to one scale, in upper
     deviations of the bulk, over the ratio of these to those of noise (whose signs are flipped), and
     over that of the quantiles of Student's t to normal ones: in a small scan few independent pixels
-    tell the spread.
+    measure the spread.
     The bulk are the spectra whose residuals are not isolated
     (:func:`hyperspy_cvae.isolation.isolation`). The score is less the largest of all.
 
@@ -337,7 +337,7 @@ def _in_tile(
 def _uncertainty(
     pixels: int, weights: NDArray[np.float64], shape: tuple[int, ...], limit: float
 ) -> float:
-    """Return by how much a limit grows as the spread is told by few independent pixels.
+    """Return by how much a limit grows as few independent pixels measure the spread.
 
     It is the ratio of the quantiles of Student's t and of a normal number.
     """

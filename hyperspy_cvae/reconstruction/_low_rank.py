@@ -9,7 +9,7 @@ from hyperspy_cvae.low_rank import LowRankBulk, low_rank_bulk
 class LowRank:
     """Reconstruction from as many components as rise above the noise, of spectra that aren't rare.
 
-    It needs no setting, and a second or so. Where bulk is mixed of few spectra it is all that is
+    It needs no setting. Where bulk is mixed of few spectra it is all that is
     needed; where energies shift continuously, many components follow, and take up anomalies, too.
     See :func:`hyperspy_cvae.low_rank.low_rank_bulk`.
 

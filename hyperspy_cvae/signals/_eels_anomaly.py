@@ -36,7 +36,7 @@ _RESULT = "cvae"
 Range = tuple[float, float]
 
 Method = Literal["auto", "cvae", "lowrank", "pca"]
-"""What the bulk is told from."""
+"""What the bulk is learnt by."""
 
 
 class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
@@ -213,7 +213,7 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
             ``(low, high)`` in units of the energy axis: where to compare; the whole axis by
             default.
         method
-            What the bulk is told from. ``"auto"``: the network that is given or kept with this
+            What the bulk is learnt by. ``"auto"``: the network that is given or kept with this
             signal; else a low rank, if the scan has fewer than 1024 pixels or a single component
             explains its bulk; else a network is trained, and taken if it reconstructs better than
             the low rank. ``found`` says which, and why. ``"cvae"``: a network in any case.
