@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.stats import norm
 
+from hyperspy_cvae.robust import quantile_deviation
 from hyperspy_cvae.sampling import some
 
 _AROUND = 4  # channels to either side that say what is usual there
@@ -23,7 +24,6 @@ _NOISE = 5.0  # deviations, which few channels of a scan have by noise
 _FAINT = 1e-3  # of the median channel: with less a channel is dead
 _FEW = 5.0  # counts
 _ENOUGH_SPECTRA = 1000
-_QUANTILE = 0.84
 _AT_ONCE = 2**17  # counts, which a processor holds near it
 _TINY = 1e-9
 _NONE = np.empty((0, 3), np.intp)
@@ -151,8 +151,7 @@ class _Scale:
             return None
         roots = deviance_roots(counts / gain, expected / gain)
         heights = roots - _medians(roots)
-        low, high = np.quantile(heights, [1 - _QUANTILE, _QUANTILE], axis=0)
-        deviation = (high - low) / 2 / norm.ppf(_QUANTILE)
+        deviation = quantile_deviation(heights)
         usual = np.median(deviation[deviation > 0]) if (deviation > 0).any() else 1.0
         deviation = np.maximum(deviation, max(usual, 1.0) if few else usual)
         return cls(mean, total, float(gain), np.where(alive, deviation, np.inf), few)

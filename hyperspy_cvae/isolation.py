@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from hyperspy_cvae.blocks import in_threads
+from hyperspy_cvae.robust import QUANTILE
 from hyperspy_cvae.sampling import some_of
 
 ABOVE_NOISE = 1.08
@@ -14,7 +15,6 @@ ABOVE_NOISE = 1.08
 
 _OTHERS, _NEAR = 500, 0.1  # spectra that stand for all; the share of them that counts as near
 _FEWEST_NEAR = 5
-_QUANTILE = 0.84
 # A spectrum is isolated if it is so many times as far as the median one, and so many upper
 # deviations: a little of one is enough if there is much of the other.
 _FAR_FOR = 250, 6.0, 2.0  # spectra; times the median for so many, which fewer spectra raise; least
@@ -78,7 +78,7 @@ def isolation(
         distance = distance * weights
     times = distance / max(np.median(distance[used]), np.finfo(float).tiny)
     logarithm = np.log(np.maximum(times, _TINY))
-    deviation = logarithm / max(np.quantile(logarithm[used], _QUANTILE), _TINY)
+    deviation = logarithm / max(np.quantile(logarithm[used], QUANTILE), _TINY)
     number, most, least = _FAR_FOR
     limit = np.clip(most * np.sqrt(number / used.sum()), least, most)
     return np.maximum(

@@ -15,12 +15,12 @@ from hyperspy_cvae.isolation import (
     strongest,
     without_isolated,
 )
+from hyperspy_cvae.robust import QUANTILE
 
 MOST_COMPONENTS = 10
 _SPECTRA_PER_COMPONENT = 8
 _ROUNDS = 3
 _FAR = 6.0  # upper deviations of what is left over
-_QUANTILE = 0.84
 _DEAD = 1e-3  # of the median channel
 _LEAST = 0.05  # of the mean spectrum is expected at least
 _ROUNDING = 1e-6  # of the first singular value
@@ -116,7 +116,7 @@ def low_rank_bulk(
         scores = scaled @ components.T
         left_over = np.cbrt(np.maximum(squares - np.square(scores).sum(1), 0))
         middle = np.median(left_over[usual])
-        spread = max(np.quantile(left_over[usual], _QUANTILE) - middle, _TINY)
+        spread = max(np.quantile(left_over[usual], QUANTILE) - middle, _TINY)
         far = (left_over - middle) / spread / _FAR
         if len(components) > 1:
             first = np.maximum(np.abs(scores[:, :1]), _TINY)

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, find_objects, gaussian_filter, label, uniform_filter
-from scipy.stats import norm
+
+from hyperspy_cvae.robust import quantile_deviation
 
 _CORE = 0.6  # quantile of the scores of a region
 _FEWEST, _FEWEST_OUTSIDE = 3, 20  # pixels
 _TELLS = 0.3  # of the core: with less noise, pixels of the region can be told from others
 # Of the core. Its pixels were chosen as the highest, so that their mean is too high for a half.
 _KEPT = 0.4
-_QUANTILE = 0.84
 _MARGIN = 12  # pixels
 
 
@@ -71,8 +71,7 @@ def region_extent(
             gaussian_filter(projected, 1.5),
             gaussian_filter(projected, 3.0),
         ):
-            low, high_ = np.quantile(smooth[others], [1 - _QUANTILE, _QUANTILE])
-            if (high_ - low) / 2 / norm.ppf(_QUANTILE) < _TELLS * strength:
+            if quantile_deviation(smooth[others]) < _TELLS * strength:
                 belongs = binary_dilation(region, shape) & (smooth >= _KEPT * smooth[core].mean())
                 result[around] = (result[around] & ~region) | (belongs & judged[around])
                 break

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from hyperspy_cvae.artefacts import deviance_roots
 from hyperspy_cvae.blocks import in_threads
+from hyperspy_cvae.robust import QUANTILE
 from hyperspy_cvae.sampling import some_of
 
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -17,7 +18,6 @@ WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 TAIL_WIDTHS = (2, 8, 32)
 """Those by which the tail is compared with the tail of noise."""
 
-_QUANTILE = 0.84
 _LOPSIDED = 3.0  # times the narrower side of a distribution: no more is the bulk's spread
 _ENOUGH = 2000  # spectra to know a spread
 _LEAST_SPREAD = 0.5  # of the median bin
@@ -153,7 +153,7 @@ def middle_and_spread(values: NDArray[np.float64]) -> tuple[float, float]:
     That is no more than three times as far as below it: a phase that is a quarter of a scan is not
     part of the bulk's spread.
     """
-    lower, middle, upper = np.quantile(values, [1 - _QUANTILE, 0.5, _QUANTILE])
+    lower, middle, upper = np.quantile(values, [1 - QUANTILE, 0.5, QUANTILE])
     spread = upper - middle
     if middle > lower:
         spread = min(spread, _LOPSIDED * (middle - lower))
@@ -188,9 +188,9 @@ def _spread(counts: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArr
 
 
 def _robust_spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    low, middle, high = np.quantile(values, [1 - _QUANTILE, 0.5, _QUANTILE], axis=0)
+    low, middle, high = np.quantile(values, [1 - QUANTILE, 0.5, QUANTILE], axis=0)
     narrower = np.minimum(high - middle, middle - low)
     spread = (high - low) / 2
     spread = np.where(narrower > 0, np.minimum(spread, _LOPSIDED * narrower), spread)
-    result: NDArray[np.float64] = spread / norm.ppf(_QUANTILE)
+    result: NDArray[np.float64] = spread / norm.ppf(QUANTILE)
     return result
