@@ -234,6 +234,26 @@ def _added(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     return total
 
 
+def gathered(function: Callable[..., R], *cubes: Cube | NDArray[Any]) -> list[R]:
+    """Compute what a function makes of each block of some cubes, and of its first row and column.
+
+    Examples
+    --------
+    >>> cube = np.zeros((6, 5, 4), np.float32)
+    >>> found = gathered(lambda block, origin: (origin, block.shape), cube)
+    >>> found[0]
+    ((0, 0), (3, 5, 4))
+    """
+    aligned = _aligned(cubes)
+    blocks = [each.to_delayed().ravel() for each in aligned]
+    firsts = [np.cumsum([0, *each[:-1]]).tolist() for each in aligned[0].chunks[:2]]
+    parts = [
+        delayed(function)(*each, origin)
+        for *each, origin in zip(*blocks, product(*firsts), strict=True)
+    ]
+    return list(compute(*parts))
+
+
 def spectra_at(cube: Cube, pixels: NDArray[np.bool_] | tuple[NDArray[np.intp], ...]) -> Any:
     """Return the spectra of some pixels, ``(pixels, energy)``.
 

@@ -5,6 +5,7 @@ from hyperspy_cvae.detection._edges import BEFORE_ONSET, BEHIND_ONSET, Edge, edg
 from hyperspy_cvae.detection._explain import explain_difference
 from hyperspy_cvae.detection._find import Found, find_anomalies, find_low_scores
 from hyperspy_cvae.detection._findings import EXPLAINED_AT_ONCE, Explanation, Explanations, Finding
+from hyperspy_cvae.detection._kinds import kinds_of
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._pearson import pearson_correlation
@@ -58,6 +59,7 @@ __all__ = [
     "find_anomalies",
     "find_low_scores",
     "fixed_threshold",
+    "kinds_of",
     "otsu_threshold",
     "pearson_correlation",
     "reconstruction_quality",

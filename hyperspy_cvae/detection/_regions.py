@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import find_peaks
 
 from hyperspy_cvae.blocks import Cube, spectra_at
+from hyperspy_cvae.detection._kinds import kinds_of
 from hyperspy_cvae.detection._misfit import fitted_noise, some_spectra, whitened
 from hyperspy_cvae.detection._noise import Noise
 from hyperspy_cvae.detection._patches import (
@@ -37,6 +38,9 @@ class Region:
         Its lowest score.
     p_value
         Probability that bulk gets as low anywhere in such a scan.
+    kind
+        A letter that regions have in common whose spectra differ in the same way; see
+        :func:`hyperspy_cvae.detection.kinds_of`.
     channels
         Up to three channels where the mean spectrum differs most from the reconstructed, the most
         significant first; none if it does nowhere by 4 standard errors.
@@ -56,6 +60,7 @@ class Region:
     pixels: NDArray[np.bool_]
     score: float
     p_value: float
+    kind: str
     channels: tuple[int, ...]
     change: tuple[float, ...]
     significance: tuple[float, ...]
@@ -215,11 +220,17 @@ def describe_regions(
     scale = ResidualScale.of(measured, expected, dispersion, judged, mask)
     sizes = np.bincount(labels.ravel())[1:]
     deviations = _deviations(sizes, scale, judged & ~mask, measured, expected)
+    regions = [labels == number for number in range(1, count + 1)]
+    spectra = [
+        tuple(spectra_at(each, pixels) for each in (measured, expected)) for pixels in regions
+    ]
+    all_sigmas = np.stack([scale.sigmas(*each) for each in spectra])
+    kinds = kinds_of(
+        all_sigmas, sizes, all_sigmas.shape[1] / (2 * np.sqrt(np.pi) * scale.width + 1)
+    )
     found = []
-    for number in range(1, count + 1):
-        pixels = labels == number
-        found_counts, found_bulk = (spectra_at(each, pixels) for each in (measured, expected))
-        sigmas = scale.sigmas(found_counts, found_bulk)
+    for index, (pixels, sigmas) in enumerate(zip(regions, all_sigmas, strict=True)):
+        found_counts, found_bulk = spectra[index]
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
             height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),
@@ -236,11 +247,12 @@ def describe_regions(
                 pixels=pixels,
                 score=float(scores[pixels].min()),
                 p_value=float(p_values[pixels].min()),
+                kind=kinds[index],
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
                 error=scale.error(found_bulk),
-                deviations=deviations.get(int(sizes[number - 1])),
+                deviations=deviations.get(int(sizes[index])),
             )
         )
     return sorted(found, key=lambda region: region.score)

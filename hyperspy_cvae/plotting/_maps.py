@@ -1,14 +1,18 @@
 """The figure of what was found in one spectrum image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
+    ANOMALOUS,
     ARTEFACT,
     BoolArray,
     FloatArray,
@@ -27,6 +31,11 @@ from hyperspy_cvae.plotting._drawing import (
     shortened,
 )
 
+IntArray = NDArray[np.integer]
+
+_MOST_NAMED = 30  # regions
+_MARKERS = "x+sD^_"  # of kinds of artefacts
+
 
 def plot_maps(
     image: FloatArray,
@@ -39,7 +48,9 @@ def plot_maps(
     units: str = "",
     title: str = "",
     signal_range_label: str = "",
-    artefacts: BoolArray | None = None,
+    artefacts: Mapping[str, BoolArray] | None = None,
+    labels: IntArray | None = None,
+    kinds: Sequence[str] = (),
 ) -> Figure:
     """Draw what was found in one spectrum image: its image, the map of its scores, their histogram.
 
@@ -67,7 +78,13 @@ def plot_maps(
     signal_range_label
         The energy range of the score, such as ``"690-730 eV"``.
     artefacts
-        True in pixels with X-ray hits, of the same shape; they are marked.
+        Pixels with artefacts by kind, such as ``"X-ray hit"``, each of the same shape; they are
+        marked.
+    labels
+        The number of the region of each pixel, from 1 on, of the same shape.
+    kinds
+        The kind of each of these regions. Where there are two kinds and more, each of the first 30
+        regions is named by its own.
 
     Returns
     -------
@@ -100,19 +117,24 @@ def plot_maps(
         along = step[0] if score.shape[0] > 1 else step[1]
         figure, axes = _line_axes()
         _draw_profiles(axes[:2], image, score, mask, threshold, along, units, quantity)
-        if artefacts is not None:
-            hits = np.flatnonzero(artefacts)
-            _mark_hits(axes[1], along * hits, score.ravel()[hits])
+        for kind, marker in _marked(artefacts):
+            places = np.flatnonzero(marker.pixels)
+            heights = np.nan_to_num(score.ravel()[places], nan=float(np.nanmedian(score)))
+            _mark(axes[1], along * places, heights, kind, marker.shape)
     else:
         figure, axes = _map_axes(score.shape, step)
         picture = axes[0].imshow(image, cmap="gray", extent=map_extent(image.shape, step))
-        picture.set_clim(*colour_limits(image))
+        judged = image[np.isfinite(score)]
+        picture.set_clim(*colour_limits(judged if judged.size else image))
         draw_scale_bar(axes[0], image.shape, step, units)
         picture = draw_map(axes[1], score, step, colour_limits(score))
         draw_outline(axes[1], mask, step)
-        if artefacts is not None:
-            rows, columns = np.nonzero(artefacts)
-            _mark_hits(axes[1], (columns + 0.5) * step[1], (rows + 0.5) * step[0])
+        if labels is not None and len(set(filter(None, kinds))) > 1:
+            _name_kinds(axes[1], labels, kinds[:_MOST_NAMED], step)
+        for kind, marker in _marked(artefacts):
+            rows, columns = np.nonzero(marker.pixels)
+            x, y = (columns + 0.5) * step[1], (rows + 0.5) * step[0]
+            _mark(axes[1], x, y, kind, marker.shape)
         add_colour_bar(figure, [axes[1]], picture, score, quantity)
     axes[0].set_title("Sum over energy")
     axes[1].set_title(heading)
@@ -123,10 +145,48 @@ def plot_maps(
     return figure
 
 
-def _mark_hits(axes: Axes, x: FloatArray, y: FloatArray) -> None:
-    if len(x):
-        axes.plot(x, y, "x", color=ARTEFACT, ms=5, mew=1.2, label="X-ray hit")
-        axes.legend(loc="best", fontsize="small", framealpha=0.8)
+class _Marker(NamedTuple):
+    pixels: BoolArray
+    shape: str
+
+
+def _marked(artefacts: Mapping[str, BoolArray] | None) -> Iterator[tuple[str, _Marker]]:
+    """Yield the kinds of artefacts that there are, each with a marker of its own."""
+    for number, (kind, pixels) in enumerate((artefacts or {}).items()):
+        if pixels.any():
+            yield kind, _Marker(pixels, _MARKERS[number % len(_MARKERS)])
+
+
+def _mark(axes: Axes, x: FloatArray, y: FloatArray, kind: str, marker: str) -> None:
+    axes.plot(
+        x, y, marker, color=ARTEFACT, ms=5, mew=1.2, mfc="none", ls="none", label=kind, zorder=3
+    )
+    axes.legend(loc="best", fontsize="small", framealpha=0.8)
+
+
+def _name_kinds(
+    axes: Axes, labels: IntArray, kinds: Sequence[str], step: tuple[float, float]
+) -> None:
+    """Write the kinds of regions above them to the right, or below where they are at the top."""
+    stroke = [withStroke(linewidth=2, foreground="white")]
+    for number, kind in enumerate(kinds, 1):
+        rows, columns = np.nonzero(labels == number)
+        top = rows.min() > 0.1 * labels.shape[0]
+        end = columns.max() < 0.9 * labels.shape[1]
+        axes.annotate(
+            kind,
+            (
+                (columns.max() + 1 if end else columns.min()) * step[1],
+                (rows.min() if top else rows.max() + 1) * step[0],
+            ),
+            ha="left" if end else "right",
+            va="bottom" if top else "top",
+            color=ANOMALOUS,
+            fontsize="small",
+            fontweight="bold",
+            path_effects=stroke,
+            annotation_clip=True,
+        )
 
 
 def _map_axes(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Figure, list[Axes]]:

@@ -6,7 +6,7 @@ import numpy as np
 from hyperspy.signals import BaseSignal
 from numpy.typing import NDArray
 
-from hyperspy_cvae.artefacts import find_hits
+from hyperspy_cvae.artefacts import Artefacts, find_artefacts
 from hyperspy_cvae.blocks import Cube
 from hyperspy_cvae.preprocessing import Counts, prepare
 from hyperspy_cvae.reconstruction import EnergyAxis
@@ -25,9 +25,8 @@ class Recorded(NamedTuple):
     channels: NDArray[np.bool_]
     """Those of them that may be compared."""
     axis: EnergyAxis
-    hits: NDArray[np.float64]
-    """Heights of X-ray hits, which are no longer in the counts, in standard deviations of the
-    noise, ``(rows, columns)``; 0 elsewhere."""
+    artefacts: Artefacts
+    """Those of the camera and of the scan. X-ray hits are no longer in the counts."""
 
 
 def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Recorded:
@@ -40,20 +39,22 @@ def recorded(signal: BaseSignal, navigation_mask: Any, signal_mask: Any) -> Reco
     """
     pixels = kept_pixels(signal, navigation_mask)
     channels = kept_channels(signal, signal_mask, None)
-    (cube, judged, alive), hits = counts_and_hits(signal)
-    kept, axis = channels & alive, energy_axis(signal)
-    return Recorded(signal, cube, judged & pixels, alive, kept, axis, hits)
+    (cube, judged, alive), artefacts = counts_and_artefacts(signal)
+    steady = np.ones(alive.size, bool)
+    steady[artefacts.unsteady] = False
+    kept, axis = channels & alive & steady, energy_axis(signal)
+    return Recorded(signal, cube, judged & pixels, alive, kept, axis, artefacts)
 
 
 def counts(signal: BaseSignal) -> Counts:
-    """Return the counts of a spectrum image or line scan; see :func:`counts_and_hits`."""
-    return counts_and_hits(signal)[0]
+    """Return the counts of a spectrum image or line scan; see :func:`counts_and_artefacts`."""
+    return counts_and_artefacts(signal)[0]
 
 
-def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.float64]]:
-    """Return counts without X-ray hits, and how high these were, ``(rows, columns)``.
+def counts_and_artefacts(signal: BaseSignal) -> tuple[Counts, Artefacts]:
+    """Return counts without X-ray hits, and the artefacts; of a lazy signal they stay on disk.
 
-    Of a lazy signal the counts stay on disk, and no hits are searched for.
+    Pixels that an artefact leaves without a measurement are not judged.
 
     Raises
     ------
@@ -81,10 +82,9 @@ def counts_and_hits(signal: BaseSignal) -> tuple[Counts, NDArray[np.float64]]:
     if not signal._lazy:
         data = np.asarray(data)
     found = prepare(data.reshape((*scan(signal), manager.signal_size)))
-    if not isinstance(found.cube, np.ndarray):
-        return found, np.zeros(found.cube.shape[:2])
-    hits, cube = find_hits(found.cube)
-    return found._replace(cube=cube), hits.height
+    artefacts, cube = find_artefacts(found.cube, found.judged, found.alive)
+    judged = found.judged & ~artefacts.unusable
+    return found._replace(cube=cube, judged=judged), artefacts
 
 
 def scan(signal: BaseSignal) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperspy_cvae._version import __version__
+from hyperspy_cvae.artefacts import Artefacts
 from hyperspy_cvae.blocks import Cube, in_memory, to_map
 from hyperspy_cvae.detection import (
     QUANTITIES,
@@ -45,6 +46,7 @@ from hyperspy_cvae.reconstruction import (
 from hyperspy_cvae.sampling import some_tiles
 from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import Recorded
+from hyperspy_cvae.signals._artefacts import artefact_table
 from hyperspy_cvae.signals._maps import AnomalyMaps
 from hyperspy_cvae.signals._regions import region_explanations, region_spectra, region_table
 
@@ -90,8 +92,8 @@ class Comparison:
         Whether a low rank makes them, which is found again at each resolution.
     provenance
         What made them.
-    hits
-        Heights of X-ray hits in standard deviations, ``(rows, columns)``; 0 elsewhere.
+    artefacts
+        Those of the scan.
     notes
         What else is to be said.
     """
@@ -106,7 +108,7 @@ class Comparison:
     by_network: bool
     by_low_rank: bool
     provenance: dict[str, Any]
-    hits: NDArray[np.float64]
+    artefacts: Artefacts
     notes: list[str] = field(default_factory=list)
     _made: dict[tuple[str, str, bytes], Any] = field(default_factory=dict)
 
@@ -160,7 +162,7 @@ class Comparison:
         by_low_rank: bool = False,
     ) -> "Comparison":
         """Compare the channels that are reconstructed."""
-        signal, cube, judged, _, channels, axis, hits = recorded
+        signal, cube, judged, _, channels, axis, artefacts = recorded
         spectra = reconstruct(cube)
         known = np.asarray(np.isfinite(in_memory(spectra[:1])).any((0, 1)))
         compared = channels & known
@@ -175,7 +177,7 @@ class Comparison:
             by_network,
             by_low_rank,
             provenance,
-            hits,
+            artefacts,
         )
 
     def of(self, cube: Cube) -> "Comparison":
@@ -252,6 +254,9 @@ class Comparison:
         regions = describe_regions(
             mask, scores[score], p_values, measured, expected, self.axis.dispersion_ev, judged
         )
+        labels = np.zeros(mask.shape, np.intp)
+        for number, region in enumerate(regions, 1):
+            labels[region.pixels] = number
         spectra = region_spectra(regions, self.signal, self.cube, self.spectra, channels)
         explanations = region_explanations(regions, self.signal, spectra, channels)
         energies = self.energies(signal_range)
@@ -271,20 +276,23 @@ class Comparison:
             "notes": notes,
         }
         if score == "combined":  # a hit is as unusual as it is high, though it was replaced
-            with_hits = np.minimum(scores[score], -self.hits)
-            scores[score] = np.where(self.hits > 0, with_hits, scores[score])
+            height = self.artefacts.hits.height
+            with_hits = np.minimum(scores[score], -height)
+            scores[score] = np.where(height > 0, with_hits, scores[score])
         maps = {each: self._map(QUANTITIES[each], scores[each], provenance) for each in scores}
         image = self._map("", to_map(_sum, self.cube), provenance)
         image.metadata.Signal.quantity = self.signal.metadata.get_item("Signal.quantity", "Counts")
         mask_map = self._map("Anomalies", mask, provenance)
         mask_map.metadata.Signal.quantity = "Anomalous"
-        hits = self._map("X-ray hits", self.hits > 0, provenance)
+        artefacts = self._map("Artefacts", self.artefacts.mask, provenance)
         progress.update(SHARES["describing"])
         return AnomalyMaps(
             maps["pcc"],
             maps[score],
             mask_map,
-            hits,
+            artefacts,
+            artefact_table(self.artefacts, self.signal, self.axis),
+            labels.reshape(mask_map.data.shape),
             image,
             region_table(regions, self.signal, energies, explanations),
             *spectra,

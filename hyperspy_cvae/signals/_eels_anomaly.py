@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from hyperspy_cvae.blocks import computing, in_blocks, in_memory
 from hyperspy_cvae.detection import Score, as_limit, check_score
 from hyperspy_cvae.networks import network_config
+from hyperspy_cvae.preprocessing import Counts
 from hyperspy_cvae.progress import Progress
 from hyperspy_cvae.reconstruction import CVAE, PAPER_CVAE, CVAEConfig
 from hyperspy_cvae.signals._arrays import (
@@ -144,14 +145,19 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         channels = kept_channels(self, signal_mask, signal_range)
         pixels = kept_pixels(self, navigation_mask)
         with computing(self._lazy):
-            cube, judged, alive = counts(self)
-            model.fit(
-                cube,
-                judged & pixels,
-                channels=channels & alive,
-                axis=energy_axis(self),
-                show_progressbar=shown(show_progressbar),
-            )
+            found = counts(self)
+            found = found._replace(judged=found.judged & pixels, alive=found.alive & channels)
+            return self._trained(model, found, shown(show_progressbar))
+
+    def _trained(self, model: CVAE, found: Counts, show_progressbar: bool) -> CVAE:
+        """Train a model on these counts, and keep it with this signal."""
+        model.fit(
+            found.cube,
+            found.judged,
+            channels=found.alive,
+            axis=energy_axis(self),
+            show_progressbar=show_progressbar,
+        )
         setattr(self.learning_results, _RESULT, np.frombuffer(model.to_bytes(), np.uint8))
         return model
 
@@ -276,18 +282,18 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         limit = as_limit(threshold)
         kept_channels(self, signal_mask, signal_range)  # refuses what leaves nothing
         show = shown(show_progressbar)
-        if method == "cvae":
-            model = self._model(model, navigation_mask, show_progressbar, seed)
-        elif method == "auto":
+        if method in ("auto", "cvae"):
             model = model or self._trained_cvae()
+        if method == "cvae" and model is None:
+            self._warn_that_one_is_trained()
         # Of a lazy spectrum image there is a bar for each pass over it.
         with self._computing(show):
             counted = recorded(self, navigation_mask, signal_mask)
             choice = None if method != "auto" or model else choose(counted)
-        if choice and choice.network:
-            model = self.train_cvae(
-                navigation_mask=navigation_mask, seed=seed, show_progressbar=show_progressbar
-            )
+        if (choice and choice.network) or (method == "cvae" and model is None):
+            with computing(self._lazy):
+                found = Counts(counted.cube, counted.judged, counted.alive)
+                model = self._trained(CVAE(CVAEConfig(seed=seed)), found, show)
         with (
             self._computing(show),
             Progress(
@@ -334,20 +340,22 @@ class EELSAnomalySignal(Evaluated, NetworkDiagnostics, EELSSpectrum):
         model: CVAE | None,
         navigation_mask: Any,
         show_progressbar: bool | None,
-        seed: int = 0,
     ) -> CVAE:
         """Return the model given, or the one kept with this signal, or one trained now."""
         model = model or self._trained_cvae()
         if model is None:
-            warnings.warn(
-                "No trained 3D-CVAE is kept with this signal: training one with defaults first "
-                "(s.train_cvae() with settings of your own avoids this).",
-                stacklevel=3,
-            )
+            self._warn_that_one_is_trained(stacklevel=4)
             model = self.train_cvae(
-                navigation_mask=navigation_mask, seed=seed, show_progressbar=show_progressbar
+                navigation_mask=navigation_mask, show_progressbar=show_progressbar
             )
         return model
+
+    def _warn_that_one_is_trained(self, stacklevel: int = 3) -> None:
+        warnings.warn(
+            "No trained 3D-CVAE is kept with this signal: training one with defaults first "
+            "(s.train_cvae() with settings of your own avoids this).",
+            stacklevel=stacklevel,
+        )
 
     def _trained_cvae(self) -> CVAE | None:
         """Return the model kept with this signal, if there is one."""

@@ -12,7 +12,6 @@ import pandas as pd
 from hyperspy.signals import BaseSignal
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.ndimage import label, minimum
 
 from hyperspy_cvae.detection import (
     Explanation,
@@ -24,12 +23,12 @@ from hyperspy_cvae.detection import (
 )
 from hyperspy_cvae.plotting import as_html, plot_maps, plot_region
 from hyperspy_cvae.signals._arrays import map_scale
+from hyperspy_cvae.signals._summary import told
 
 if TYPE_CHECKING:
     from hyperspy_cvae.gui import Explorer
     from hyperspy_cvae.signals._comparison import Comparison
 
-_MOST_TOLD = 8  # regions
 _HTML_DPI, _FILE_DPI = 72, 150
 
 
@@ -51,13 +50,23 @@ class AnomalyMaps:
     mask
         True where a pixel is anomalous.
     artefacts
-        True where a pixel held an X-ray hit: one to three channels that a ray has lifted. They are
-        replaced by the mean spectrum before anything is judged. In a lazy spectrum image no hits
-        are searched for.
+        True where the counts alone tell an artefact of the camera or of the scan.
+    artefact_table
+        One line for each of them: its ``kind``, its place ``x`` and ``y`` (of a row only ``y``),
+        the ``energy`` of an X-ray hit or a channel, the ``height`` of a hit in standard deviations,
+        the ``factor`` by which a pixel or row is brighter than those around it, and the
+        ``treatment``. X-ray hits, one to three channels that a ray has lifted, are repaired: they
+        are replaced by the mean spectrum. Dead, saturated and noisy pixels are neither trained on
+        nor judged, and noisy channels are not compared. Pixels and rows that differ in brightness
+        alone are judged as all others.
+    labels
+        The number of the region of every pixel as in ``regions``, in the shape of the maps; 0
+        outside of them.
     image
         Counts summed over energy.
     regions
-        One line for each connected region, the lowest score first: ``pixels``, ``area``, its centre
+        One line for each connected region, the lowest score first: its ``kind``, a letter that
+        those have in common whose spectra differ in the same way, ``pixels``, ``area``, its centre
         ``x`` and ``y``, its lowest ``score``, the ``p_value`` of bulk going as low anywhere
         in the scan, and the ``energy`` where its mean spectrum differs most from the
         reconstructed, with the relative ``change`` of the counts there, and all ``energies`` at
@@ -92,6 +101,8 @@ class AnomalyMaps:
     score: BaseSignal
     mask: BaseSignal
     artefacts: BaseSignal
+    artefact_table: pd.DataFrame
+    labels: NDArray[np.intp]
     image: BaseSignal
     regions: pd.DataFrame
     measured: BaseSignal | None
@@ -112,42 +123,8 @@ class AnomalyMaps:
 
     def summary(self) -> str:
         """Return what was found, in a few readable lines."""
-        title, lines = self._told()
+        title, lines = told(self)
         return "\n".join([title, *(f"  {name:<15} {text}".rstrip() for name, text in lines)])
-
-    def _told(self) -> tuple[str, list[tuple[str, str]]]:
-        judged = int(np.isfinite(self.pcc.data).sum())
-        anomalous = int(self.mask.data.sum())
-        low, high = self.signal_range
-        lines = [
-            ("compared in", f"{low:.6g}-{high:.6g} {self.units}".rstrip()),
-            ("anomalous", f"{anomalous} of {judged} pixels ({anomalous / max(judged, 1):.2%})"),
-        ]
-        if judged < self.pcc.data.size:
-            lines.append(("not judged", f"{self.pcc.data.size - judged} pixels"))
-        if judged:
-            for each in (self.pcc, self.score)[: 1 + (self.score is not self.pcc)]:
-                median, lowest = np.nanmedian(each.data), np.nanmin(each.data)
-                quantity = each.metadata.Signal.quantity
-                lines.append((quantity, f"median {median:.4g}, lowest {lowest:.4g}"))
-        if hits := int(self.artefacts.data.sum()):
-            held = "pixel holds" if hits == 1 else "pixels hold"
-            lines.append(("artefacts", f"{hits} {held} X-ray hits, which were replaced"))
-        if why := self.provenance.get("choice"):
-            lines.append(("method", f"{self.provenance['method']}: {why}"))
-        lines.append(("threshold", self.threshold.reason))
-        smallest = self.provenance["decision"]["smallest_region"]
-        if smallest > 1:
-            lines.append(("left out", f"regions of fewer than {smallest} pixels"))
-        lines += [("note", each) for each in self.provenance["notes"]]
-        units = self.regions.attrs["units"]
-        for number, line in self.regions.head(_MOST_TOLD).iterrows():
-            lines.append((f"region {number}", _region(line, units)))
-            lines += [("", sentence) for sentence in self.explanations[number].sentences]
-        if len(self.regions) > _MOST_TOLD:
-            lines.append(("", f"and {len(self.regions) - _MOST_TOLD} more, see found.regions"))
-        title = self.image.metadata.get_item("General.title", "") or "spectrum image"
-        return f"Anomaly maps of {title}, by {self.provenance['method']}", lines
 
     @property
     def pixel_size(self) -> tuple[tuple[float, float], str]:
@@ -157,11 +134,7 @@ class AnomalyMaps:
     def region_mask(self, region: int) -> NDArray[np.bool_]:
         """Return the pixels of a region, by its number in ``regions``, in the shape of the maps."""
         self._check_region(region)
-        labels, count = label(self.mask.data, np.ones((3,) * self.mask.data.ndim))
-        lowest = minimum(self.score.data, labels, np.arange(1, count + 1))
-        # Regions of the same score are in the order of their labels.
-        number: int = np.argsort(lowest, kind="stable")[region - 1] + 1
-        return np.asarray(labels == number)
+        return self.labels == region
 
     def explore(self) -> "Explorer":
         """Look at spectra: click into the map, or drag the frame, and they follow.
@@ -271,7 +244,7 @@ class AnomalyMaps:
         mask.events.data_changed.trigger(obj=mask)
 
     def _repr_html_(self) -> str:
-        return as_html(*self._told(), self._png(_HTML_DPI))
+        return as_html(*told(self), self._png(_HTML_DPI))
 
     def plot(self) -> None:
         """Plot the sum image, the map of the score with the mask outlined, and its histogram.
@@ -358,7 +331,9 @@ class AnomalyMaps:
             scale=scale,
             units=units,
             title=self.image.metadata.get_item("General.title", ""),
-            artefacts=np.atleast_2d(self.artefacts.data),
+            artefacts=self.comparison.artefacts.pixels,
+            labels=np.atleast_2d(self.labels),
+            kinds=self.regions["kind"].to_list(),
             signal_range_label=f"{low:.6g}-{high:.6g} {self.units}".rstrip(),
         )
 
@@ -416,13 +391,3 @@ class AnomalyMaps:
         self.regions.to_csv(paths[-2])
         paths[-1].write_bytes(self._png(_FILE_DPI))
         return paths
-
-
-def _region(region: pd.Series, units: dict[str, str]) -> str:
-    """Return a region in a line."""
-    place = ", ".join(f"{region[each]:.4g}" for each in ("x", "y") if each in region.index)
-    told = f"{region.pixels} pixel{'s' * (region.pixels > 1)} at ({place}) {units['x']}".rstrip()
-    told += f", lowest {region.score:.3g}"
-    if np.isfinite(region.p_value):
-        told += f", p = {region.p_value:.1g}"
-    return told

@@ -39,7 +39,8 @@ def region_table(
         columns_and_rows = np.nonzero(region.pixels)[::-1]
         sides = [size[pixels] for size, pixels in zip(sizes, columns_and_rows, strict=False)]
         area = float(np.prod(sides, axis=0).sum())
-        line: dict[str, Any] = {"pixels": len(columns_and_rows[0]), "area": area}
+        line: dict[str, Any] = {"kind": region.kind, "pixels": len(columns_and_rows[0])}
+        line["area"] = area
         for name, axis, pixels in zip("xy", axes, columns_and_rows, strict=False):
             line[name] = float(axis.axis[pixels].mean())
         line |= {"score": region.score, "p_value": region.p_value}
@@ -49,7 +50,7 @@ def region_table(
         line["energies"] = [round(float(energies[each]), 3) for each in region.channels]
         line["explanation"] = str(explanations[number]) if number <= EXPLAINED_AT_ONCE else ""
         lines.append(line)
-    columns = ["pixels", "area", *"xy"[: len(axes)], *_COLUMNS]
+    columns = ["kind", "pixels", "area", *"xy"[: len(axes)], *_COLUMNS]
     table = pd.DataFrame(
         lines, columns=columns, index=pd.RangeIndex(1, len(lines) + 1, name="region")
     )

@@ -265,7 +265,13 @@ def test_hits_are_marked_where_they_are(shape: tuple[int, int]) -> None:
     hits[shape[0] // 3, 4 if shape[0] > 1 else 14] = True
     threshold = fixed_threshold(-9.0)
     figure = plot_maps(
-        score, score, score < -9, threshold, scale=(0.5, 0.5), units="nm", artefacts=hits
+        score,
+        score,
+        score < -9,
+        threshold,
+        scale=(0.5, 0.5),
+        units="nm",
+        artefacts={"X-ray hit": hits},
     )
     (marks,) = [
         line for axes in figure.axes for line in axes.lines if line.get_label() == "X-ray hit"
@@ -275,6 +281,22 @@ def test_hits_are_marked_where_they_are(shape: tuple[int, int]) -> None:
         assert (x, y) == (0.5 * 4.5, 0.5 * 2.5)
     else:
         assert (x, y) == (0.5 * 14, score[0, 14])
-    plain = plot_maps(score, score, score < -9, threshold, artefacts=np.zeros(shape, bool))
+    plain = plot_maps(score, score, score < -9, threshold, artefacts={"X-ray hit": ~hits & hits})
     assert all(line.get_label() != "X-ray hit" for axes in plain.axes for line in axes.lines)
+    plt.close("all")
+
+
+def test_kinds_are_named_where_there_are_two() -> None:
+    score = np.random.default_rng(0).normal(size=(20, 24))
+    labels = np.zeros(score.shape, int)
+    labels[3:5, 4:7], labels[0:2, 22:24], labels[17:20, 0:2] = 1, 2, 3
+    threshold = fixed_threshold(-9.0)
+
+    def letters(kinds: list[str]) -> list[str]:
+        figure = plot_maps(score, score, labels > 0, threshold, labels=labels, kinds=kinds)
+        return [text.get_text() for text in figure.axes[1].texts if len(text.get_text()) == 1]
+
+    assert letters(["A", "B", "A"]) == ["A", "B", "A"]
+    assert letters(["A", "A", "A"]) == []
+    assert letters(["A", "", ""]) == []
     plt.close("all")

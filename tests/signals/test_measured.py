@@ -99,4 +99,4 @@ def test_a_hit_has_the_lowest_score_and_is_no_anomaly() -> None:
     assert found.artefacts.data[truth].all()
     assert not found.mask.data[truth].any()
     assert truth[np.argmin(found.score.data)]
-    assert "X-ray hits, which were replaced" in str(found)
+    assert "X-ray hits: repaired" in str(found)

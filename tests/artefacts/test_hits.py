@@ -3,16 +3,23 @@
 import json
 from pathlib import Path
 
+import dask.array as da
 import hyperspy.api as hs
 import numpy as np
 import pytest
 
-from hyperspy_cvae.artefacts import deviance_roots, find_hits
+from hyperspy_cvae.artefacts import Hits, deviance_roots
+from hyperspy_cvae.artefacts import find_hits as hits_of
+from hyperspy_cvae.blocks import Cube, in_memory
 from hyperspy_cvae.phantoms import Detector, Structure, bifeo3
 
-MEASURED = Path(__file__).parents[2] / "shared" / "data" / "measured"
+MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"
 ENERGY = np.arange(120.0)
 SPECTRUM = 40 + 200 * np.exp(-ENERGY / 50) + 120 * (ENERGY > 60) * np.exp(-(ENERGY - 60) / 40)
+
+
+def find_hits(cube: Cube) -> tuple[Hits, Cube]:
+    return hits_of(cube, np.maximum(in_memory(cube).sum(2), 0))
 
 
 def scan(rows: int, columns: int, dose: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -50,6 +57,19 @@ def test_a_hit_at_an_end_of_the_axis(channel: int) -> None:
     counts = scan(12, 12)
     counts[6, 7, channel] += 40 * np.sqrt(SPECTRUM[channel])
     assert np.argwhere(find_hits(counts)[0].pixels).tolist() == [[6, 7]]
+
+
+def test_a_scan_on_disk_has_the_same_hits() -> None:
+    counts = scan(40, 30)
+    for row, column, channel in ((3, 4, 80), (19, 20, 20), (39, 29, 119)):
+        counts[row, column, channel] += 700
+    hits, repaired = find_hits(counts)
+    assert hits.pixels.sum() == 3
+    lazily, on_disk = find_hits(da.from_array(counts, (20, 20, 120)))
+    assert isinstance(on_disk, da.Array)
+    assert np.array_equal(lazily.pixels, hits.pixels)
+    assert np.allclose(lazily.height, hits.height)
+    assert np.allclose(on_disk.compute(), repaired)
 
 
 def test_edges_shifts_dead_channels_and_whole_spectra_are_no_hits() -> None:

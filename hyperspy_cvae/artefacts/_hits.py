@@ -1,15 +1,16 @@
-"""Artefacts of the detector, found in the counts alone."""
+"""X-ray hits, found in the counts alone."""
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.stats import norm
 
+from hyperspy_cvae.blocks import AnyCube, Cube, gathered, replaced, spectra_at
 from hyperspy_cvae.robust import quantile_deviation
-from hyperspy_cvae.sampling import some
+from hyperspy_cvae.sampling import some_of
 
 _AROUND = 4  # channels to either side that say what is usual there
 _REACH = 2  # channels to either side that a hit may lift, too
@@ -26,13 +27,11 @@ _FEW = 5.0  # counts
 _ENOUGH_SPECTRA = 1000
 _AT_ONCE = 2**17  # counts, which a processor holds near it
 _TINY = 1e-9
-_NONE = np.empty((0, 3), np.intp)
 
 Real = TypeVar("Real", np.float32, np.float64)
 
 
-@dataclass(frozen=True)
-class Hits:
+class Hits(NamedTuple):
     """X-ray hits: one to three channels of single pixels that are far too high.
 
     Attributes
@@ -54,7 +53,7 @@ class Hits:
     places: NDArray[np.intp]
 
 
-def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
+def find_hits(cube: AnyCube, total: NDArray[np.floating]) -> tuple[Hits, AnyCube]:
     r"""Return the X-ray hits of a scan, and its counts without them.
 
     An X-ray, or a cosmic ray, lifts one to three channels of a single pixel. Be :math:`r` the
@@ -73,6 +72,8 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     ----------
     cube
         Counts ``(rows, columns, energy)``, finite; left as they are.
+    total
+        The sum of each spectrum, not negative, ``(rows, columns)``.
 
     Returns
     -------
@@ -86,35 +87,41 @@ def find_hits(cube: NDArray[np.float32]) -> tuple[Hits, NDArray[np.float32]]:
     >>> expected = np.full((20, 20, 100), 50.0)
     >>> counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     >>> counts[5, 6, 70] += 300
-    >>> hits, repaired = find_hits(counts)
+    >>> hits, repaired = find_hits(counts, counts.sum(2))
     >>> np.argwhere(hits.pixels), bool(repaired[5, 6, 70] < 60)
     (array([[5, 6]]), True)
     """
-    rows, columns, channels = cube.shape
-    highest = np.zeros(rows * columns)
-    nothing = Hits(np.zeros((rows, columns), bool), highest.reshape(rows, columns), np.inf, _NONE)
-    flat = cube.reshape(-1, channels)
-    scale = _Scale.of(flat)
-    if scale is None or channels < 2 * _AROUND + 1:
+    shape = total.shape
+    nothing = Hits(np.zeros(shape, bool), np.zeros(shape), np.inf, np.empty((0, 3), np.intp))
+    scale = _Scale.of(cube, total)
+    if scale is None or cube.shape[2] < 2 * _AROUND + 1:
         return nothing, cube
-    pixels, at, depth = scale.candidates(flat)
-    limit = max(_LARGEST, _OVER_DIPS * depth)
-    height = scale.heights(flat, pixels, at)
-    high = height > limit
-    pixels, at, height = pixels[high], at[high], height[high]
-    alone = _alone(scale, flat, pixels, at, height, (rows, columns))
-    pixels, at, height = pixels[alone], at[alone], height[alone]
-    alone = _unlike_others(scale, flat, at, height)
-    if not alone.any():
-        return replace(nothing, limit=limit), cube
-    pixels, at, height = pixels[alone], at[alone], height[alone]
-    repaired = flat.copy()
-    for pixel, channel in zip(pixels.tolist(), at.tolist(), strict=True):
-        _repair(repaired[pixel], scale.mean, channel)
-    np.maximum.at(highest, pixels, height)
-    highest = highest.reshape(rows, columns)
-    places = np.stack([*np.unravel_index(pixels, (rows, columns)), at], axis=1)
-    return Hits(highest > 0, highest, limit, places), repaired.reshape(cube.shape)
+    parts = gathered(scale.candidates, cube, total)
+    found = _Candidates(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    limit = max(_LARGEST, _OVER_DIPS * float(np.sort(found.dips)[-_DIPS:][0]))
+    high = np.flatnonzero(found.heights > limit)
+    high = high[_unlike_others(found, high)]
+    places, height = found.places[high], found.heights[high]
+    alone = _alone(scale, cube, total, places, height)
+    places, height = places[alone], height[alone]
+    if not len(places):
+        return nothing._replace(limit=limit), cube
+    highest = np.zeros(shape)
+    np.maximum.at(highest, (places[:, 0], places[:, 1]), height)
+    pixels = highest > 0
+    number = np.cumsum(pixels).reshape(shape) - 1
+    spectra = spectra_at(cube, pixels)
+    for row, column, channel in places.tolist():
+        _repair(spectra[number[row, column]], scale.mean, channel)
+    return Hits(pixels, highest, limit, places), replaced(cube, pixels, spectra)
+
+
+class _Candidates(NamedTuple):
+    """What may be a hit, and the dips of each spectrum."""
+
+    places: NDArray[np.intp]  # row, column, channel
+    heights: NDArray[np.float64]
+    dips: NDArray[np.float64]  # the deepest of a spectrum
 
 
 @dataclass(frozen=True)
@@ -122,17 +129,16 @@ class _Scale:
     """What counts are usual in a scan, and how far they are off by noise."""
 
     mean: NDArray[np.float64]  # of spectra with a sum of one
-    total: NDArray[np.float64]  # of each spectrum
     gain: float
     deviation: NDArray[np.float64]  # of heights in each channel; infinite where it is dead
     few: bool  # counts, of which a median says little
 
     @classmethod
-    def of(cls, flat: NDArray[np.float32]) -> "_Scale | None":
-        """Estimate it from 1000 spectra ``(pixels, energy)``; None if there is no noise."""
-        total = np.maximum(flat.sum(1, dtype=np.float64), 0)
-        sample = some(len(flat), _ENOUGH_SPECTRA)
-        counts, sums = np.maximum(flat[sample], 0).astype(np.float64), total[sample, np.newaxis]
+    def of(cls, cube: Cube, total: NDArray[np.floating]) -> "_Scale | None":
+        """Estimate it from 1000 spectra; None if there is no noise."""
+        sample = some_of(np.ones(total.shape, bool), _ENOUGH_SPECTRA)
+        counts = np.maximum(spectra_at(cube, sample), 0).astype(np.float64)
+        sums = total[sample][:, np.newaxis].astype(np.float64)
         few = bool(np.median(counts) < _FEW)
         mean = counts.sum(0) if few else np.median(counts / np.maximum(sums, _TINY), 0)
         if not mean.sum() > 0:
@@ -154,16 +160,18 @@ class _Scale:
         deviation = quantile_deviation(heights)
         usual = np.median(deviation[deviation > 0]) if (deviation > 0).any() else 1.0
         deviation = np.maximum(deviation, max(usual, 1.0) if few else usual)
-        return cls(mean, total, float(gain), np.where(alive, deviation, np.inf), few)
+        return cls(mean, float(gain), np.where(alive, deviation, np.inf), few)
 
     def candidates(
-        self, flat: NDArray[np.float32]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp], float]:
-        """Return the pixels and channels that may hold a hit, and how deep the third dip is.
+        self, block: NDArray[np.float32], total: NDArray[np.floating], origin: tuple[int, int]
+    ) -> _Candidates:
+        """Return what may be a hit in a block of a cube that begins at a pixel.
 
-        They are those that are far from the channels three away, in units of their noise.
+        It is far from the channels three away, in units of their noise.
         """
-        high, low = [_NONE[:, :2]], [_NONE[:, :2]]
+        flat, total = block.reshape(-1, block.shape[2]), total.reshape(-1)
+        empty = np.empty((0, 2), np.intp)
+        high, low = [empty], [empty]
         apart = _APART[0]
         unit = np.float32(1) / np.sqrt(np.maximum(self.mean * self.gain, _TINY)).astype(np.float32)
 
@@ -175,13 +183,13 @@ class _Scale:
             return beside
 
         usual = step((self.mean * unit).astype(np.float32)[np.newaxis])
-        root = np.sqrt(np.maximum(self.total, _TINY)).astype(np.float32)
+        root = np.sqrt(np.maximum(total, _TINY)).astype(np.float32)
         farthest = (_CANDIDATE * _LARGEST * self.deviation).astype(np.float32)
         at_once = max(1, _AT_ONCE // flat.shape[1])
         for begin in range(0, len(flat), at_once):
-            block = slice(begin, begin + at_once)
-            scale = root[block, np.newaxis]
-            far = step(flat[block] * (unit / scale))
+            part = slice(begin, begin + at_once)
+            scale = root[part, np.newaxis]
+            far = step(flat[part] * (unit / scale))
             far -= scale * usual
             for found, is_so in ((high, far > farthest), (low, far < -farthest)):
                 if is_so.any():
@@ -189,18 +197,24 @@ class _Scale:
         pixels, channels = np.concatenate(high).T
         at, where = np.concatenate(low).T
         dips = np.zeros(len(flat))
-        np.maximum.at(dips, at, -self.heights(flat, at, where))
-        return pixels, channels, float(np.sort(dips)[-_DIPS:][0])
+        np.maximum.at(dips, at, -self.heights(flat[at], total[at], where))
+        rows, columns = np.unravel_index(pixels, block.shape[:2])
+        places = np.stack([rows + origin[0], columns + origin[1], channels], axis=1)
+        heights = self.heights(flat[pixels], total[pixels], channels)
+        return _Candidates(places, heights, np.sort(dips)[-_DIPS:])
 
     def heights(
-        self, flat: NDArray[np.float32], pixels: NDArray[np.intp], channels: NDArray[np.intp]
+        self,
+        spectra: NDArray[np.float32],
+        total: NDArray[np.floating],
+        channels: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Return how high some channels of some pixels are, in standard deviations."""
+        """Return how high a channel of each spectrum is, in standard deviations."""
         around = np.arange(-_AROUND, _AROUND + 1)
         near = np.abs(channels[:, np.newaxis] + around)  # beyond the ends it is mirrored
-        near = np.minimum(near, 2 * (flat.shape[1] - 1) - near)
-        counts = np.maximum(flat[pixels[:, np.newaxis], near], 0).astype(np.float64)
-        expected = self.total[pixels, np.newaxis] * self.mean[near]
+        near = np.minimum(near, 2 * (spectra.shape[1] - 1) - near)
+        counts = np.maximum(np.take_along_axis(spectra, near, 1), 0).astype(np.float64)
+        expected = total[:, np.newaxis] * self.mean[near]
         roots = deviance_roots(counts / self.gain, expected / self.gain)
         usual = np.median(roots, axis=1)
         if self.few:  # which is below the mean, so that noise would look higher
@@ -236,44 +250,47 @@ def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _alone(
     scale: _Scale,
-    flat: NDArray[np.float32],
-    pixels: NDArray[np.intp],
-    channels: NDArray[np.intp],
+    cube: Cube,
+    total: NDArray[np.floating],
+    places: NDArray[np.intp],
     heights: NDArray[np.float64],
-    shape: tuple[int, int],
 ) -> NDArray[np.bool_]:
     """Return which excesses are narrow, and not in the next pixels as well."""
-    alone = np.ones(len(pixels), bool)
-    for far in (*_APART, *(-each for each in _APART)):
+    rows, columns, channels = places.T
+
+    def beside(down: int, right: int, far: int) -> NDArray[np.float64]:
+        there = rows + down, columns + right
         at = channels + far
-        inside = (at >= 0) & (at < flat.shape[1])
-        beside = np.abs(scale.heights(flat, pixels, np.clip(at, 0, flat.shape[1] - 1)))
-        alone &= ~inside | (beside < _WIDE * heights)
-    row, column = np.unravel_index(pixels, shape)
+        inside = (at >= 0) & (at < cube.shape[2])
+        for each, size in zip(there, total.shape, strict=True):
+            inside &= (each >= 0) & (each < size)
+        pixels = tuple(each[inside] for each in there)
+        found = np.zeros(len(places))
+        found[inside] = scale.heights(spectra_at(cube, pixels), total[pixels], at[inside])
+        return found
+
+    alone = np.ones(len(places), bool)
+    for far in (*_APART, *(-each for each in _APART)):
+        alone &= np.abs(beside(0, 0, far)) < _WIDE * heights
     for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        there = row + down, column + right
-        inside = (there[0] >= 0) & (there[0] < shape[0]) & (there[1] >= 0) & (there[1] < shape[1])
-        clipped = tuple(np.clip(each, 0, n - 1) for each, n in zip(there, shape, strict=True))
-        beside = scale.heights(flat, np.ravel_multi_index(clipped, shape), channels)
-        alone &= ~inside | (beside < _BESIDE * heights)
+        alone &= beside(down, right, 0) < _BESIDE * heights
     return alone
 
 
-def _unlike_others(
-    scale: _Scale,
-    flat: NDArray[np.float32],
-    channels: NDArray[np.intp],
-    heights: NDArray[np.float64],
-) -> NDArray[np.bool_]:
+def _unlike_others(candidates: _Candidates, which: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which excesses hardly any other pixel has near that channel: a line has many."""
-    unlike = np.zeros(len(channels), bool)
-    pixels = np.arange(len(flat))
-    for channel in np.unique(channels).tolist():
-        near = range(max(0, channel - _REACH), min(channel + _REACH + 1, flat.shape[1]))
-        of_pixels = np.max([scale.heights(flat, pixels, np.full_like(pixels, c)) for c in near], 0)
-        here = channels == channel
-        most = np.sort(of_pixels)[-2 - _OTHERS :][0]
-        unlike[here] = most < np.maximum(_LIKE * heights[here], _NOISE)
+    unlike = np.zeros(len(which), bool)
+    rows, columns, channels = candidates.places.T
+    pixels = rows * (columns.max(initial=0) + 1) + columns
+    for channel in np.unique(channels[which]).tolist():
+        near = np.abs(channels - channel) <= _REACH
+        _, of_pixel = np.unique(pixels[near], return_inverse=True)
+        highest = np.zeros(of_pixel.max(initial=-1) + 1)
+        np.maximum.at(highest, of_pixel, candidates.heights[near])
+        others = np.sort(highest)[: -1 - _OTHERS]
+        here = channels[which] == channel
+        most = others[-1] if len(others) else 0.0
+        unlike[here] = most < np.maximum(_LIKE * candidates.heights[which[here]], _NOISE)
     return unlike
 
 
