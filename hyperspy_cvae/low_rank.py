@@ -52,8 +52,7 @@ class LowRankBulk:
     def expected(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what spectra ``(spectra, energy)`` would be if they were bulk."""
         channel, row, total = _scales(spectra, self.mean, self.brightness)
-        scaled = spectra * channel[1] / row
-        result = ((scaled @ self.components.T) @ self.components).astype(np.float32, copy=False)
+        result = (self.scores(spectra) @ self.components).astype(np.float32, copy=False)
         result *= channel[0]
         result *= row
         least = (_LEAST * total / self.brightness)[:, np.newaxis] * self.mean
@@ -61,6 +60,12 @@ class LowRankBulk:
         dead = self.mean == 0
         result[:, dead] = spectra[:, dead]
         return result
+
+    def scores(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how much spectra hold of each component, ``(spectra, components)``."""
+        channel, row, _ = _scales(spectra, self.mean, self.brightness)
+        scaled = spectra * channel[1] / row
+        return np.asarray(scaled @ self.components.T, np.float32)
 
 
 def low_rank_bulk(

@@ -9,6 +9,7 @@ from hyperspy_cvae.detection._kinds import kinds_of
 from hyperspy_cvae.detection._noise import Noise, estimate_noise
 from hyperspy_cvae.detection._patches import BulkDeviations
 from hyperspy_cvae.detection._pearson import pearson_correlation
+from hyperspy_cvae.detection._phases import find_phases
 from hyperspy_cvae.detection._quality import ReconstructionQuality, reconstruction_quality
 from hyperspy_cvae.detection._rare_bulk import without_rare_bulk
 from hyperspy_cvae.detection._regions import Region, ResidualScale, describe_regions, without_small
@@ -58,6 +59,7 @@ __all__ = [
     "explain_difference",
     "find_anomalies",
     "find_low_scores",
+    "find_phases",
     "fixed_threshold",
     "kinds_of",
     "otsu_threshold",

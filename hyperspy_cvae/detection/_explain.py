@@ -21,7 +21,9 @@ from hyperspy_cvae.detection._scores import energy_width
 
 _FEWEST_SIGMAS = 3.0  # after allowing for all that was looked at
 _LEAST_SHARE = 0.1  # of the most significant: less may be what its fit leaves over
-_MOST_FINDINGS = 3
+MOST_FINDINGS = 3
+"""Of a region."""
+
 _CLEAR = 5.0  # standard errors that a maximum of the bulk stands out by
 _WIDEST = 10.0  # extent of a maximum, over 1.5 eV
 _APART = 0.5  # of its height: what the higher of the minima beside it must be below
@@ -45,6 +47,7 @@ def explain_difference(
     deviations: BulkDeviations | None = None,
     edges: Sequence[Edge] = (),
     units: str = "eV",
+    most: int = MOST_FINDINGS,
 ) -> Explanation:
     r"""Tell what in a mean spectrum is other than in the bulk: which edge, how much, how sure.
 
@@ -100,6 +103,8 @@ def explain_difference(
         Edges that a change may belong to.
     units
         Units of ``energies``.
+    most
+        Findings at most.
 
     Examples
     --------
@@ -123,7 +128,7 @@ def explain_difference(
     # Errors known from few patches are wrong by chance, which Student's distribution allows for.
     freedom = np.inf if deviations is None else len(deviations.means)
     limit = float(student.isf(norm.sf(_FEWEST_SIGMAS) / looks, freedom))
-    findings, largest, fitted = _search(region, maxima, limit)
+    findings, largest, fitted = _search(region, maxima, limit, most)
     ev = dispersion / float(np.median(np.diff(energies)))
     told = [
         replace(
@@ -208,7 +213,7 @@ class _Change:
 
 
 def _search(
-    region: _Region, maxima: Sequence[_Maximum], limit: float
+    region: _Region, maxima: Sequence[_Maximum], limit: float, most: int
 ) -> tuple[list[Finding], Finding, FloatArray]:
     """Return what stands out, the largest excess or lack, and the counts of the bulk with it all.
 
@@ -219,7 +224,7 @@ def _search(
     changes = [change for _, change in changed]
     rests: list[_Change] = []  # what the fits of maxima leave over
     largest = excess = _largest_excess(region, region.measured - _with(changes, region.bulk))
-    for _ in range(_MOST_FINDINGS):
+    for _ in range(most):
         if excess.findings[0].significance < limit:
             break
         of_fit = any(_left_over(region, excess.findings[0], *each) for each in changed)
@@ -232,7 +237,7 @@ def _search(
     findings = [finding for change in changes for finding in change.findings]
     findings.sort(key=lambda finding: -finding.significance)
     clear = [f for f in findings if f.significance > _LEAST_SHARE * findings[0].significance]
-    told = clear[:_MOST_FINDINGS]
+    told = clear[:most]
     changes = [change for change in changes if any(each in told for each in change.findings)]
     return told, largest.findings[0], _with(changes, region.bulk)
 

@@ -22,6 +22,7 @@ MAP = "cividis"
 ANOMALOUS = "#d55e00"
 BULK = "#7f7f7f"
 NOT_JUDGED = "#d9d9d9"
+PHASE = "#56b4e9"  # sky blue
 ARTEFACT = "#e7298a"  # magenta, which is in no part of cividis
 
 _LENGTHS = {"m", "mm", "um", "µm", "μm", "nm", "pm", "Å", "A", "angstrom", "micron"}

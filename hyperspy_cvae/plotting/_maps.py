@@ -14,6 +14,7 @@ from hyperspy_cvae.detection import Threshold
 from hyperspy_cvae.plotting._drawing import (
     ANOMALOUS,
     ARTEFACT,
+    PHASE,
     BoolArray,
     FloatArray,
     add_colour_bar,
@@ -49,6 +50,7 @@ def plot_maps(
     title: str = "",
     signal_range_label: str = "",
     artefacts: Mapping[str, BoolArray] | None = None,
+    phases: IntArray | None = None,
     labels: IntArray | None = None,
     kinds: Sequence[str] = (),
 ) -> Figure:
@@ -80,6 +82,8 @@ def plot_maps(
     artefacts
         Pixels with artefacts by kind, such as ``"X-ray hit"``, each of the same shape; they are
         marked.
+    phases
+        The number of the phase of each pixel, of the same shape. Phases are outlined in the image.
     labels
         The number of the region of each pixel, from 1 on, of the same shape.
     kinds
@@ -127,6 +131,9 @@ def plot_maps(
         judged = image[np.isfinite(score)]
         picture.set_clim(*colour_limits(judged if judged.size else image))
         draw_scale_bar(axes[0], image.shape, step, units)
+        if phases is not None:
+            for number in range(2, int(phases.max()) + 1):
+                draw_outline(axes[0], np.asarray(phases == number), step, PHASE, 0.8)
         picture = draw_map(axes[1], score, step, colour_limits(score))
         draw_outline(axes[1], mask, step)
         if labels is not None and len(set(filter(None, kinds))) > 1:

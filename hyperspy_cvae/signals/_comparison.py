@@ -26,6 +26,7 @@ from hyperspy_cvae.detection import (
     energy_bin,
     find_anomalies,
     find_low_scores,
+    find_phases,
     otsu_threshold,
     pearson_correlation,
     reconstruction_quality,
@@ -48,6 +49,7 @@ from hyperspy_cvae.shards import binned, channels_of
 from hyperspy_cvae.signals._arrays import Recorded
 from hyperspy_cvae.signals._artefacts import artefact_table
 from hyperspy_cvae.signals._maps import AnomalyMaps
+from hyperspy_cvae.signals._phases import phase_explanations
 from hyperspy_cvae.signals._regions import region_explanations, region_spectra, region_table
 
 if TYPE_CHECKING:
@@ -259,6 +261,7 @@ class Comparison:
             labels[region.pixels] = number
         spectra = region_spectra(regions, self.signal, self.cube, self.spectra, channels)
         explanations = region_explanations(regions, self.signal, spectra, channels)
+        phases = self._phases(signal_range)
         energies = self.energies(signal_range)
         compared = float(energies[0]), float(energies[-1])
         provenance = {
@@ -292,6 +295,8 @@ class Comparison:
             mask_map,
             artefacts,
             artefact_table(self.artefacts, self.signal, self.axis),
+            self._map("Phases", phases, provenance),
+            phase_explanations(phases, self.signal, self.cube, channels),
             labels.reshape(mask_map.data.shape),
             image,
             region_table(regions, self.signal, energies, explanations),
@@ -343,6 +348,17 @@ class Comparison:
             return found.without(found.mask & ~kept)
 
         return self._once("judged", signal_range, score, made)
+
+    def _phases(self, signal_range: Range | None) -> NDArray[np.intp]:
+        """Return the phases of the bulk, which are found once."""
+
+        def made() -> NDArray[np.intp]:
+            *_, judged = self.compared(signal_range)
+            channels = self.channels_in(signal_range)
+            width = energy_bin(self.axis.dispersion_ev, int(channels.sum()))
+            return find_phases(self.cube, judged, channels, width)
+
+        return self._once("phases", signal_range, "combined", made)
 
     def compared(self, signal_range: Range | None) -> tuple[Cube, Cube, NDArray[np.bool_]]:
         """Return what was measured, what is expected between two energies, and where to judge."""

@@ -59,6 +59,11 @@ class AnomalyMaps:
         are replaced by the mean spectrum. Dead, saturated and noisy pixels are neither trained on
         nor judged, and noisy channels are not compared. Pixels and rows that differ in brightness
         alone are judged as all others.
+    phases
+        The phase of every pixel: 1 for the largest, 2 for the next; 0 where nothing was judged.
+        Phases are no anomalies: see :func:`hyperspy_cvae.detection.find_phases`.
+    phase_explanations
+        In what the spectra of a phase differ from those of the largest, by its number from 2 on.
     labels
         The number of the region of every pixel as in ``regions``, in the shape of the maps; 0
         outside of them.
@@ -102,6 +107,8 @@ class AnomalyMaps:
     mask: BaseSignal
     artefacts: BaseSignal
     artefact_table: pd.DataFrame
+    phases: BaseSignal
+    phase_explanations: Explanations
     labels: NDArray[np.intp]
     image: BaseSignal
     regions: pd.DataFrame
@@ -332,6 +339,7 @@ class AnomalyMaps:
             units=units,
             title=self.image.metadata.get_item("General.title", ""),
             artefacts=self.comparison.artefacts.pixels,
+            phases=np.atleast_2d(self.phases.data),
             labels=np.atleast_2d(self.labels),
             kinds=self.regions["kind"].to_list(),
             signal_range_label=f"{low:.6g}-{high:.6g} {self.units}".rstrip(),

@@ -34,6 +34,7 @@ def told(found: "AnomalyMaps") -> tuple[str, list[tuple[str, str]]]:
     if why := found.provenance.get("choice"):
         lines.append(("method", f"{found.provenance['method']}: {why}"))
     lines.append(("threshold", found.threshold.reason))
+    lines += _phases(found)
     smallest = found.provenance["decision"]["smallest_region"]
     if smallest > 1:
         lines.append(("left out", f"regions of fewer than {smallest} pixels"))
@@ -48,6 +49,21 @@ def told(found: "AnomalyMaps") -> tuple[str, list[tuple[str, str]]]:
         lines.append(("", f"and {len(found.regions) - _MOST_TOLD} more, see found.regions"))
     title = found.image.metadata.get_item("General.title", "") or "spectrum image"
     return f"Anomaly maps of {title}, by {found.provenance['method']}", lines
+
+
+def _phases(found: "AnomalyMaps") -> list[tuple[str, str]]:
+    """Return the phases of the bulk, if there are several, and in what they differ."""
+    pixels = np.bincount(found.phases.data.ravel())[1:]
+    if len(pixels) < 2:
+        return []
+    shares = [f"{share:.0%}" for share in pixels / pixels.sum()]
+    listed = f"{', '.join(shares[:-1])} and {shares[-1]}"
+    lines = [("phases", f"{len(pixels)}, clearly apart, of {listed} of the pixels: no anomalies")]
+    for number, explanation in found.phase_explanations.items():
+        first, *others = (each.replace("in bulk", "in phase 1") for each in explanation.sentences)
+        lines.append((f"phase {number}", f"against phase 1: {first}"))
+        lines += [("", each) for each in others]
+    return lines
 
 
 def _kinds(regions: pd.DataFrame) -> str:
