@@ -51,14 +51,9 @@ class TrainingConfig:
         Epochs without improvement on the held-out tiles before such a training stops.
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
-        training data are not learnt, but for pieces larger than a shard. At first those that the
-        rest of their spectrum explains least, and after three eighths of the training those that
-        neither it nor the network explains (see :class:`Outliers`), chosen anew after every eighth,
-        or every six epochs if that is sooner, but for the last quarter. In small scans, in which
-        the rest tells nothing, the network is asked from the first eighth on.
-    revisited
-        Largest fraction of the shards that is drawn around spectra which are bulk, but badly
-        fitted, once such are known: ten times as many as these are of the scan.
+        training data are not learnt, except for pieces larger than a shard: those that the rest of
+        their spectrum predicts least; in small scans, those that are isolated. See
+        :func:`outlying`.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
@@ -82,7 +77,6 @@ class TrainingConfig:
     held_out: float = 0.02
     patience: int = 40
     left_out: float = 0.08
-    revisited: float = 0.3
     corruption: float = 1.0
     recorruption: float = 0.7
     gradient_clip: float = 1.0
@@ -102,7 +96,7 @@ class TrainingConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to below 1 is needed."
                 )
-        for name in ("summed", "warm_up", "revisited", "corruption"):
+        for name in ("summed", "warm_up", "corruption"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to 1 is needed."
@@ -135,7 +129,6 @@ PAPER_TRAINING = TrainingConfig(
     warm_up=0.0,
     patience=40,
     left_out=0.0,
-    revisited=0.0,
     corruption=0.0,
     recorruption=0.0,
     gradient_clip=3.53,

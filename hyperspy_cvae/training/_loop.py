@@ -9,21 +9,20 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from scipy.ndimage import label
 from threadpoolctl import threadpool_limits
 from torch import Tensor, distributed
 
 from hyperspy_cvae.blocks import Cube, kept, spectra_at
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.progress import Progress
-from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
+from hyperspy_cvae.shards import binned, binned_blocks, fine_width
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._history import History
 from hyperspy_cvae.training._loss import cross_entropy
 from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
-from hyperspy_cvae.training._outliers import Outliers
+from hyperspy_cvae.training._outliers import outlying
 from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._shards import Shards, normalise
 from hyperspy_cvae.training._step import Batch, Step
@@ -31,11 +30,6 @@ from hyperspy_cvae.training._tiles import held_out_tiles
 from hyperspy_cvae.training._weights import spectrum_weights
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
-_FOREIGN = 3.0  # robust standard deviations
-_TIMES_MORE = 10  # shards than pixels of it, in proportion
-_LARGEST_WEIGHT = 4.0  # of bulk that is badly fitted
-_LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at what is foreign
-_FIRST_LOOK, _LAST_LOOK = 3 / 8, 0.75  # of a training; before, a network knows too little
 
 
 def _share() -> tuple[int, int]:
@@ -162,22 +156,15 @@ class _Training:
         summable = network.summable and config.schedule == "onecycle"
         self.summed_epochs = round(config.summed * config.epochs) if summable else 0
         self._show(self.training_weight, half if self.summed_epochs else 1)
-        self.rare = np.empty((0, 2), np.intp)
-        self.outliers: Outliers | None = None
-        self.first_look = 0
         if config.left_out:
-            self.fine = fine // half * half
             with threadpool_limits(1, "blas"):  # the threads are dask's
-                coarse = kept(binned_blocks(cube, self.fine))
-                self.outliers = Outliers(coarse, self.training_weight > 0)
-            width = half if summable else 1
-            same = width == self.network.width
-            self.looked_at = (
-                self.shards if same else Shards(cube, self.training_weight, shape, width, device)
-            )
-            if self.outliers.by_rest is not None:
-                self._leave_out(self.outliers.by_rest)
-                self.first_look = int(_FIRST_LOOK * config.epochs)
+                coarse = kept(binned_blocks(cube, fine // half * half))
+                found = outlying(
+                    coarse, self.training_weight > 0, config.left_out, math.prod(shape)
+                )
+            # What can fill a shard is bulk.
+            left = np.where(found, 0, self.training_weight)
+            self.shards.weight = torch.from_numpy(left.astype(np.float32))
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -218,8 +205,6 @@ class _Training:
         epochs = self.config.epochs
         history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
-        every = min(epochs * _SHARE, _LONGEST_WAIT)
-        looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
         show = show_progressbar and self.part == 0
         progress = Progress(epochs, "Training the 3D-CVAE", "epochs", show)
         try:
@@ -247,8 +232,6 @@ class _Training:
                     )
                     progress.stop()
                     break
-                if self.outliers and epoch in looks and epoch >= self.first_look:
-                    self._sort_out(self.outliers)
         except KeyboardInterrupt:
             if not history.best_epoch:
                 raise
@@ -309,13 +292,6 @@ class _Training:
     def _drawn(self) -> tuple[Batch, list[int]]:
         """Shards from anywhere, and how they are shown; of several processes' this one's part."""
         corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
-        if len(self.rare):
-            share = _TIMES_MORE * len(self.rare) / np.count_nonzero(self.training_weight)
-            revisited = self.random.random(len(corners)) < min(self.config.revisited, share)
-            around = self.random.choice(self.rare, len(corners))
-            around = around - self.random.integers(self.shape, size=corners.shape)
-            lowest, end = self.corners
-            corners = np.where(revisited[:, None], np.clip(around, lowest, end - 1), corners)
         turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
@@ -359,38 +335,3 @@ class _Training:
         if self.parts > 1:  # all are to stop in the same epoch
             distributed.broadcast(found, 0)
         return float(found)
-
-    @torch.no_grad()
-    def _sort_out(self, outliers: Outliers) -> None:
-        """Give no weight to spectra that are foreign to the network, too, and more to rare bulk."""
-        grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
-        corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
-        expected = np.empty(outliers.smooth.shape, np.float32)
-        shown, self.network.width = self.network.width, self.looked_at.width
-        together = self.fine // self.network.width
-        self.network.eval()
-        for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
-            intensities, _, _ = self.looked_at.at(batch)
-            spectra = torch.softmax(self.network(intensities)[0], -1)
-            spectra *= intensities.sum(-1, keepdim=True)
-            coarse = binned(spectra.cpu().numpy(), together)
-            for corner, shard in zip(batch.tolist(), coarse, strict=True):
-                pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
-                expected[np.ix_(*pixels)] = shard[..., : expected.shape[2]]
-        self.network.width = shown
-        with threadpool_limits(1, "blas"):
-            far, unfit = outliers.far_from(expected)
-        # What the rest of the spectrum explains, but not the network, is bulk too, and rare.
-        rare = (unfit > _FOREIGN) & (far <= _FOREIGN)
-        self._leave_out(far, np.where(rare, np.minimum(unfit / _FOREIGN, _LARGEST_WEIGHT), 1))
-        self.rare = np.argwhere(rare & (self.training_weight > 0))
-
-    def _leave_out(self, far: np.ndarray, times: np.ndarray | float = 1.0) -> None:
-        """Give no weight to the farthest spectra, and multiply that of the others."""
-        limit = float(np.quantile(far[self.training_weight > 0], 1 - self.config.left_out))
-        foreign = far > max(_FOREIGN, limit)
-        # What can fill a shard is bulk. Left out, it would be as foreign next time.
-        regions, _ = label(foreign, np.ones((3, 3)))
-        foreign &= np.bincount(regions.ravel())[regions] <= math.prod(self.shape)
-        weight = np.where(foreign, 0, times * self.training_weight)
-        self.shards.weight = torch.from_numpy(weight.astype(np.float32))

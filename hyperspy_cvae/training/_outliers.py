@@ -1,27 +1,31 @@
-"""Which spectra of a scan are foreign, to the rest of them and to a half-trained network."""
+"""Which spectra of a scan are left out of a training."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label, uniform_filter
 
-from hyperspy_cvae.blocks import Cube
+from hyperspy_cvae.blocks import Cube, in_memory
 from hyperspy_cvae.crossband import Regression
 from hyperspy_cvae.deviations import Deviations
+from hyperspy_cvae.low_rank import low_rank_bulk
 
 _RADIUS = 1.5  # pixels
-_REST = 1.6  # what a deviation from the rest of the spectrum counts, beside one from the network
+_SIZES = 1, 3  # pixels
+_FAR = 1.9  # robust standard deviations
 
 
-class Outliers:
-    r"""How far the spectra of a scan are from what is expected, beside the others of the scan.
+def outlying(measured: Cube, use: NDArray[np.bool_], most: float, piece: int) -> NDArray[np.bool_]:
+    """Return the spectra that are likely anomalies, boolean ``(rows, columns)``.
 
-    A spectrum is as far as the lesser of two deviations
-    (:class:`hyperspy_cvae.deviations.Deviations`, smoothed over 1.5 pixels), in the band where that
-    is largest: from what a network makes of it, and 1.6 times that from what the rest of the
-    spectrum lets expect in that band (:class:`hyperspy_cvae.crossband.Regression`). So bulk that is
-    rare, which a half-trained network does not know, is not far: its energies belong together as
-    those of the other bulk do. An anomaly's do not.
+    In each band of energies a spectrum is predicted from its other channels by a regression over
+    the scan (:class:`hyperspy_cvae.crossband.Regression`); the deviation
+    (:class:`hyperspy_cvae.deviations.Deviations`) is smoothed over 1.5 pixels, and that of the band
+    where it is largest counts. So bulk that is rare is no outlier: its energies belong together as
+    those of the other bulk do. An anomaly's do not. In small scans, in which nothing but a mean is
+    predicted, the outliers are the spectra that are isolated in their components
+    (:func:`hyperspy_cvae.low_rank.low_rank_bulk`), alone or with those around them.
 
     Parameters
     ----------
@@ -29,58 +33,47 @@ class Outliers:
         Intensities ``(rows, columns, energy)``, in channels as wide as fine structure.
     use
         Spectra that say what is usual, boolean ``(rows, columns)``; not none.
-
-    Attributes
-    ----------
-    by_rest
-        1.6 times how far every spectrum is from what the rest of it lets expect, in the band where
-        that is largest, ``(rows, columns)``: what there is to go by while no network can be asked.
-        None if the rest lets expect a mean only, as in small scans, or no band leaves a rest.
+    most
+        Share of these that may be outliers.
+    piece
+        Connected outliers of more pixels are bulk.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> expected = np.full((30, 30, 40), 50, np.float32)
-    >>> measured = rng.poisson(expected).astype(np.float32)
-    >>> measured[10:14, 10:14, 30:34] += 15
-    >>> far, _ = Outliers(measured, np.ones((30, 30), bool)).far_from(expected)
-    >>> bool(far[10:14, 10:14].mean() > np.quantile(far, 0.98))
-    True
+    >>> counts = rng.poisson(np.full((20, 20, 40), 100.0)).astype(np.float32)
+    >>> counts[5:8, 9:12, 20:] *= 2
+    >>> found = outlying(counts, np.ones((20, 20), bool), 0.1, 100)
+    >>> bool(found[5:8, 9:12].all()), int(found.sum()) < 30
+    (True, True)
     """
+    deviations = Deviations(measured, use, _RADIUS)
+    far = _unpredicted(deviations, use)
+    if far is None:
+        found = np.zeros(use.shape, bool)
+        for size in _SIZES:
+            spectra = np.maximum(uniform_filter(in_memory(measured), (size, size, 0)), 0)
+            usual = low_rank_bulk(spectra.reshape(-1, spectra.shape[2]), use.ravel()).usual
+            found |= use & ~usual.reshape(use.shape)
+    else:
+        found = far > max(_FAR, float(np.quantile(far[use], 1 - most)))
+    regions, _ = label(found, np.ones((3, 3)))
+    result: NDArray[np.bool_] = found & (np.bincount(regions.ravel())[regions] <= piece)
+    return result
 
-    def __init__(self, measured: Cube, use: NDArray[np.bool_]) -> None:
-        self._deviations = Deviations(measured, use, _RADIUS)
-        self.smooth = smooth = self._deviations.smooth
-        bands = self._deviations.bands
-        self._in_bands = np.full((*use.shape, len(bands)), np.inf, np.float32)
-        narrow = np.flatnonzero(~(bands > 0).all(1))
-        regressions = [Regression(smooth, _RADIUS, hidden, use) for hidden in bands[narrow] > 0]
 
-        def told(smooth: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-            for each in regressions:
-                others = np.maximum(smooth[..., ~each.hidden].sum(-1, keepdims=True), 0)
-                yield others * each.expected(smooth)
+def _unpredicted(deviations: Deviations, use: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """Return how far spectra are from what the rest predicts; None if that is a mean at most."""
+    smooth, bands = deviations.smooth, deviations.bands
+    narrow = bands[~(bands > 0).all(1)]
+    regressions = [Regression(smooth, _RADIUS, hidden, use) for hidden in narrow > 0]
+    if not any(each.varies for each in regressions):
+        return None
 
-        self.by_rest: NDArray[np.float32] | None = None
-        if len(narrow):
-            self._in_bands[..., narrow] = _REST * self._deviations.far(told, smooth, bands[narrow])
-            if any(each.varies for each in regressions):
-                self.by_rest = self._in_bands[..., narrow].max(-1)
+    def predicted(spectra: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        for each in regressions:
+            others = np.maximum(spectra[..., ~each.hidden].sum(-1, keepdims=True), 0)
+            yield others * each.expected(spectra)
 
-    def far_from(self, expected: Cube) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return how far every spectrum is, and how badly it is fitted.
-
-        Parameters
-        ----------
-        expected
-            What a network makes of the spectra, of the same shape.
-
-        Returns
-        -------
-        far : numpy.ndarray
-            The lesser of the two, in robust standard deviations, ``(rows, columns)``.
-        unfit : numpy.ndarray
-            That from what the network makes of it.
-        """
-        unfit = self._deviations.far_from(expected)
-        return np.minimum(unfit, self._in_bands).max(-1), unfit.max(-1)
+    far: NDArray[np.float32] = deviations.far(predicted, smooth, narrow).max(-1)
+    return far

@@ -15,7 +15,6 @@ from hyperspy_cvae.shards import shard_size
 from hyperspy_cvae.training import (
     PAPER_TRAINING,
     History,
-    Outliers,
     TrainingConfig,
     TrainingError,
     cross_entropy,
@@ -485,7 +484,7 @@ def _weights_shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 def test_a_piece_that_can_fill_a_shard_is_not_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A domain of a rare kind is foreign to a half-trained network, and would stay so."""
+    """A domain of a rare kind is bulk."""
     cube = _counts(_expected(40, 40, 0.15), 3000)
     network, shape = _network(cube)
     assert shape == (16, 16)
@@ -493,18 +492,17 @@ def test_a_piece_that_can_fill_a_shard_is_not_left_out(
     domain[20:37, 20:36] = True
     anomaly[2:17, 5:20] = True
     far = np.where(domain | anomaly, 9.0, 0.0)
-    monkeypatch.setattr(Outliers, "far_from", lambda *_: (far, far))
+    monkeypatch.setattr("hyperspy_cvae.training._outliers._unpredicted", lambda *_: far)
     weights = _weights_shown(monkeypatch)
     config = replace(BRIEF, epochs=8, left_out=0.35)
     train(network, cube, np.ones((40, 40), bool), config, shape=shape)
-    assert weights[0].all()
-    np.testing.assert_array_equal(weights[-1] == 0, anomaly)
+    np.testing.assert_array_equal(weights[0] == 0, anomaly)
+    np.testing.assert_array_equal(weights[-1], weights[0])
 
 
 def test_what_does_not_fit_the_rest_of_its_spectrum_is_left_out_from_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It would be learnt by the time that a network can tell it from what it does not know yet."""
     heights = np.tile(np.linspace(-0.4, 0.4, 60), (60, 1))
     first, second = np.stack([heights, heights])
     second[20:26, 27:33] = 0.4  # as at the end of the scan, where the first has it, too
@@ -516,68 +514,6 @@ def test_what_does_not_fit_the_rest_of_its_spectrum_is_left_out_from_the_start(
     left_out = weights[0] == 0
     assert left_out[21:25, 28:32].all()
     assert left_out[:, -6:].mean() < 0.2
-
-
-@pytest.mark.parametrize(
-    ("side", "epochs", "first", "times"),
-    [(60, 8, 3, 4), (60, 48, 18, 4), (60, 49, 18, 4), (60, 100, 42, 6), (40, 8, 1, 6)],
-)
-def test_a_network_is_asked_what_is_foreign_once_it_knows_something_or_nothing_else_tells(
-    side: int, epochs: int, first: int, times: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cube = _counts(_expected(side, side, 0.15), 3000)
-    network, shape = _network(cube)
-    places = iter(range(100))
-
-    def far_from(*_: Any) -> tuple[np.ndarray, np.ndarray]:
-        far = np.zeros((side, side))
-        far[next(places) % side, :10] = 9
-        return far, far
-
-    monkeypatch.setattr(Outliers, "far_from", far_from)
-    weights = _weights_shown(monkeypatch)
-    config = replace(BRIEF, epochs=epochs, steps_per_epoch=1, batch_size=2, left_out=0.05)
-    train(network, cube, np.ones((side, side), bool), config, shape=shape)
-    changes = [n for n in range(1, epochs) if (weights[n] != weights[n - 1]).any()]
-    assert len(weights) == epochs
-    assert (changes[0], len(changes)) == (first, times)
-    assert 0.7 * epochs < changes[-1] <= 0.75 * epochs
-
-
-def test_bulk_that_is_badly_fitted_is_seen_more_often_and_counts_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cube = _counts(_expected(60, 60, 0.15), 3000)
-    network, shape = _network(cube)
-    domain = np.zeros((60, 60), bool)
-    domain[46:58, 4:16] = True
-    unfit = np.where(domain, 9.0, 0.0)
-    monkeypatch.setattr(Outliers, "far_from", lambda *_: (np.zeros((60, 60)), unfit))
-    drawn, weights, shards_at = [], [], Shards.at
-
-    def at(shards: Shards, corners: np.ndarray, *steps: Any) -> list[Tensor]:
-        weights.append(shards.weight.numpy())
-        if steps:  # drawn, and not those that tile the scan
-            drawn.append(corners)
-        return shards_at(shards, corners, *steps)
-
-    monkeypatch.setattr(Shards, "at", at)
-    config = replace(BRIEF, epochs=16, left_out=0.05, revisited=0.5)
-    train(network, cube, np.ones((60, 60), bool), config, shape=shape)
-    first, last = np.concatenate(drawn[:48]), np.concatenate(drawn[48:])  # of eight an epoch
-
-    def share(corners: np.ndarray) -> float:
-        inside = (corners > (46 - shape[0], 4 - shape[1])) & (corners < (58, 16))
-        return float(inside.all(1).mean())
-
-    # Ten times as many as the domain is of the scan, and of the others as many as before.
-    assert share(last) == pytest.approx(0.4 + 0.6 * share(first), abs=0.15)
-    assert share(last) > share(first) + 0.15
-    at_first = weights[0] > 0
-    assert at_first.mean() > 0.9
-    assert (weights[-1] > 0).all()
-    times = np.where(domain, 3, 1)[at_first]
-    np.testing.assert_allclose(weights[-1][at_first], times * weights[0][at_first], rtol=1e-6)
 
 
 # Channels that are summed up at first
@@ -721,8 +657,8 @@ def test_held_out_tiles_outlive_the_worst_fitted(seed: int) -> None:
 def test_a_few_usable_spectra_are_not_all_held_out(cube: np.ndarray, seed: int) -> None:
     use = np.zeros((16, 16), dtype=bool)
     use[1:3, 1:3] = True  # smaller than a tile
-    _, history = _train(cube, replace(STOPPABLE, epochs=1), use=use, seed=seed)
-    assert history.cross_entropy[0] > 0
+    _, history = _train(cube, replace(STOPPABLE, epochs=3), use=use, seed=seed)
+    assert max(history.cross_entropy) > 0
 
 
 def test_negative_and_empty_spectra(cube: np.ndarray) -> None:
