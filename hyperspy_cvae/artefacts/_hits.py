@@ -1,6 +1,7 @@
 """X-ray hits, found in the counts alone."""
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ _OVER_DIPS = 1.3  # a hit is so many times as high as dips are deep
 _DIPS = 3  # the deepest of so many dips does not count, nor the next
 _CANDIDATE = 0.6  # of the limit, by the quick measure
 _WIDE, _BESIDE = 0.4, 0.5  # of a hit: less is left of it some channels away, and in the next pixels
+_BESIDE_HIT = 20  # channels to either side by which spectra are alike
+_ALIKE, _SHARE_ALIKE = 20, 20  # spectra at most, and one of so many
 _LIKE, _OTHERS = 0.5, 2  # of a hit: no more other pixels have so much near that channel
 _NOISE = 5.0  # deviations, which few channels of a scan have by noise
 _FAINT = 1e-3  # of the median channel: with less a channel is dead
@@ -65,8 +68,10 @@ def find_hits(cube: AnyCube, total: NDArray[np.floating]) -> tuple[Hits, AnyCube
     than .4 of it three and four channels away: an edge is wider. No more than two other pixels
     have half of it, and 5, within two channels: where bulk has a line of its own, many do.
 
-    Around a hit five channels are replaced by the mean spectrum, scaled to the channels beside. A
-    line of the specimen that is as narrow, in a single pixel, looks the same.
+    Around a hit five channels are replaced by the mean of those spectra of the scan that are most
+    like it in twenty channels to either side, up to 20, each scaled to these. If less than half of
+    :math:`h` is left above them, it is no hit: the end of a drift has a maximum where the mean has
+    none. A line of the specimen that is as narrow, in a single pixel, looks like a hit.
 
     Parameters
     ----------
@@ -104,6 +109,14 @@ def find_hits(cube: AnyCube, total: NDArray[np.floating]) -> tuple[Hits, AnyCube
     places, height = found.places[high], found.heights[high]
     alone = _alone(scale, cube, total, places, height)
     places, height = places[alone], height[alone]
+    usual = [
+        scale.usual(spectrum, channel)
+        for spectrum, channel in zip(
+            spectra_at(cube, (places[:, 0], places[:, 1])), places[:, 2].tolist(), strict=True
+        )
+    ]
+    unlike = np.array([each.height for each in usual]) > _LIKE * height
+    places, height = places[unlike], height[unlike]
     if not len(places):
         return nothing._replace(limit=limit), cube
     highest = np.zeros(shape)
@@ -111,8 +124,8 @@ def find_hits(cube: AnyCube, total: NDArray[np.floating]) -> tuple[Hits, AnyCube
     pixels = highest > 0
     number = np.cumsum(pixels).reshape(shape) - 1
     spectra = spectra_at(cube, pixels)
-    for row, column, channel in places.tolist():
-        _repair(spectra[number[row, column]], scale.mean, channel)
+    for (row, column, _), each in zip(places.tolist(), compress(usual, unlike), strict=True):
+        spectra[number[row, column], each.channels] = each.counts
     return Hits(pixels, highest, limit, places), replaced(cube, pixels, spectra)
 
 
@@ -124,10 +137,19 @@ class _Candidates(NamedTuple):
     dips: NDArray[np.float64]  # the deepest of a spectrum
 
 
+class _Usual(NamedTuple):
+    """What a spectrum would hold without a hit."""
+
+    channels: slice
+    counts: NDArray[np.float32]
+    height: float  # of the hit above it, in standard deviations
+
+
 @dataclass(frozen=True)
 class _Scale:
     """What counts are usual in a scan, and how far they are off by noise."""
 
+    spectra: NDArray[np.float64]  # some of the scan
     mean: NDArray[np.float64]  # of spectra with a sum of one
     gain: float
     deviation: NDArray[np.float64]  # of heights in each channel; infinite where it is dead
@@ -160,7 +182,30 @@ class _Scale:
         deviation = quantile_deviation(heights)
         usual = np.median(deviation[deviation > 0]) if (deviation > 0).any() else 1.0
         deviation = np.maximum(deviation, max(usual, 1.0) if few else usual)
-        return cls(mean, float(gain), np.where(alive, deviation, np.inf), few)
+        return cls(counts, mean, float(gain), np.where(alive, deviation, np.inf), few)
+
+    def usual(self, spectrum: NDArray[np.float32], channel: int) -> _Usual:
+        """Return what the spectra hold around a channel that are most like one beside it."""
+        first, last = max(0, channel - _REACH), channel + _REACH + 1
+        near = np.r_[max(0, first - _BESIDE_HIT) : first, last : last + _BESIDE_HIT]
+        near = near[near < len(spectrum)]
+        own, others = np.maximum(spectrum[near], 0).astype(np.float64), self.spectra[:, near]
+        factor = others @ own / np.maximum(np.square(others).sum(1), _TINY)
+        misfit = np.square(own - factor[:, np.newaxis] * others)
+        distance = (misfit / np.maximum(self.mean[near], _TINY)).sum(1)
+        distance[distance <= 0] = np.inf  # the spectrum itself
+        number = len(distance) // (2 if self.few else _SHARE_ALIKE)
+        alike = np.argsort(distance)[
+            : int(np.clip(number, 1, len(distance) if self.few else _ALIKE))
+        ]
+        counts = (factor[alike, np.newaxis] * self.spectra[alike, first:last]).mean(0)
+        there = channel - first
+        root = deviance_roots(
+            np.maximum(spectrum[channel : channel + 1], 0).astype(np.float64) / self.gain,
+            counts[there : there + 1] / self.gain,
+        )
+        height = float(root[0] / self.deviation[channel])
+        return _Usual(slice(first, last), counts.astype(np.float32), height)
 
     def candidates(
         self, block: NDArray[np.float32], total: NDArray[np.floating], origin: tuple[int, int]
@@ -292,11 +337,3 @@ def _unlike_others(candidates: _Candidates, which: NDArray[np.intp]) -> NDArray[
         most = others[-1] if len(others) else 0.0
         unlike[here] = most < np.maximum(_LIKE * candidates.heights[which[here]], _NOISE)
     return unlike
-
-
-def _repair(spectrum: NDArray[np.float32], mean: NDArray[np.float64], channel: int) -> None:
-    """Replace what a hit has lifted by the mean spectrum, scaled to the channels beside."""
-    first, last = max(0, channel - _REACH), channel + _REACH + 1
-    beside = np.r_[max(0, first - 6) : first, last : min(last + 6, len(spectrum))]
-    scale = np.maximum(spectrum[beside], 0).sum() / max(mean[beside].sum(), _TINY)
-    spectrum[first:last] = mean[first:last] * scale

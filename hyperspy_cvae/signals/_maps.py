@@ -55,8 +55,8 @@ class AnomalyMaps:
         One line for each of them: its ``kind``, its place ``x`` and ``y`` (of a row only ``y``),
         the ``energy`` of an X-ray hit or a channel, the ``height`` of a hit in standard deviations,
         the ``factor`` by which a pixel or row is brighter than those around it, and the
-        ``treatment``. X-ray hits, one to three channels that a ray has lifted, are repaired: they
-        are replaced by the mean spectrum. Dead, saturated and noisy pixels are neither trained on
+        ``treatment``. X-ray hits, one to three channels that a ray has lifted, are repaired by
+        the spectra most like them. Dead, saturated and noisy pixels are neither trained on
         nor judged, and noisy channels are not compared. Pixels and rows that differ in brightness
         alone are judged as all others.
     phases

@@ -136,3 +136,17 @@ def test_hits_of_measured_scans() -> None:
             rest = ~np.load(MEASURED / ignored).astype(bool).ravel() if ignored else ~pixels | True
             assert not (pixels & rest).any(), case["name"]
     assert seen >= 3
+
+
+def test_a_hit_is_repaired_by_its_own_phase() -> None:
+    """The mean of two phases rises at the edge of one by half as much."""
+    random = np.random.default_rng(0)
+    second = np.arange(200) < 80
+    spectra = 2000 + 2000 * second[:, np.newaxis] * (ENERGY > 60)
+    counts = random.poisson(spectra).reshape(10, 20, 120).astype(np.float32)
+    for place, channel in (((2, 7), 60), ((7, 3), 61)):
+        struck = counts.copy()
+        struck[(*place, channel)] += 3000
+        hits, repaired = find_hits(struck)
+        assert np.argwhere(hits.pixels).tolist() == [list(place)]
+        assert np.abs(repaired[place] / counts[place] - 1).max() < 0.12
