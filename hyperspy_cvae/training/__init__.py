@@ -6,13 +6,14 @@ from hyperspy_cvae.training._cost import check_cost, choose_device, estimate_cos
 from hyperspy_cvae.training._history import History
 from hyperspy_cvae.training._loop import train
 from hyperspy_cvae.training._loss import cross_entropy, cvae_loss, entropy, kl_divergence
-from hyperspy_cvae.training._outliers import outlying
+from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption, noise_of_spectra
 from hyperspy_cvae.training._tiles import held_out_tiles
 
 __all__ = [
     "PAPER_TRAINING",
     "History",
+    "Outliers",
     "Recorruption",
     "TrainingConfig",
     "TrainingError",
@@ -26,6 +27,5 @@ __all__ = [
     "held_out_tiles",
     "kl_divergence",
     "noise_of_spectra",
-    "outlying",
     "train",
 ]

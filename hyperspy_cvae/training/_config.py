@@ -52,8 +52,9 @@ class TrainingConfig:
     left_out
         Largest fraction of the spectra that is left out of the loss, so that anomalies in the
         training data are not learnt, except for pieces larger than a shard: those that the rest of
-        their spectrum predicts least; in small scans, those that are isolated. See
-        :func:`outlying`.
+        their spectrum predicts least, and from three eighths of the training on those that the
+        network does not reconstruct either; in small scans, those that are isolated. See
+        :class:`Outliers`.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.

@@ -15,14 +15,14 @@ from torch import Tensor, distributed
 from hyperspy_cvae.blocks import Cube, kept, spectra_at
 from hyperspy_cvae.networks import CVAENetwork, checked_precision
 from hyperspy_cvae.progress import Progress
-from hyperspy_cvae.shards import binned, binned_blocks, fine_width
+from hyperspy_cvae.shards import binned, binned_blocks, fine_width, reflected, starts
 from hyperspy_cvae.threads import one_thread
 from hyperspy_cvae.training._config import TrainingConfig, TrainingError
 from hyperspy_cvae.training._corruption import corrupt
 from hyperspy_cvae.training._history import History
 from hyperspy_cvae.training._loss import cross_entropy
 from hyperspy_cvae.training._optimiser import OneCycle, can_fuse
-from hyperspy_cvae.training._outliers import outlying
+from hyperspy_cvae.training._outliers import Outliers
 from hyperspy_cvae.training._recorruption import Recorruption
 from hyperspy_cvae.training._shards import Shards, normalise
 from hyperspy_cvae.training._step import Batch, Step
@@ -30,6 +30,8 @@ from hyperspy_cvae.training._tiles import held_out_tiles
 from hyperspy_cvae.training._weights import spectrum_weights
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
+_LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at outliers
+_FIRST_LOOK, _LAST_LOOK = 3 / 8, 0.75  # of a training; before, a network has learnt too little
 
 
 def _share() -> tuple[int, int]:
@@ -156,15 +158,19 @@ class _Training:
         summable = network.summable and config.schedule == "onecycle"
         self.summed_epochs = round(config.summed * config.epochs) if summable else 0
         self._show(self.training_weight, half if self.summed_epochs else 1)
+        self.outliers: Outliers | None = None
         if config.left_out:
+            self.fine = fine // half * half
             with threadpool_limits(1, "blas"):  # the threads are dask's
-                coarse = kept(binned_blocks(cube, fine // half * half))
-                found = outlying(
-                    coarse, self.training_weight > 0, config.left_out, math.prod(shape)
-                )
-            # What can fill a shard is bulk.
-            left = np.where(found, 0, self.training_weight)
-            self.shards.weight = torch.from_numpy(left.astype(np.float32))
+                coarse = kept(binned_blocks(cube, self.fine))
+                used = self.training_weight > 0
+                self.outliers = Outliers(coarse, used, config.left_out, math.prod(shape))
+            self._leave_out(self.outliers.first)
+            width = half if summable else 1
+            same = width == self.network.width
+            self.looked_at = (
+                self.shards if same else Shards(cube, self.training_weight, shape, width, device)
+            )
         self.margin = margin
         last = np.array(weight.shape) - shape
         self.corners = -np.array(margin), last + np.array(margin) + 1
@@ -205,6 +211,8 @@ class _Training:
         epochs = self.config.epochs
         history = History(summed_epochs=self.summed_epochs if self.network.width > 1 else 0)
         best_loss, best_weights = math.inf, deepcopy(self.network.state_dict())
+        every = min(epochs * _SHARE, _LONGEST_WAIT)
+        looks = {int(every * n) for n in range(1, int(_LAST_LOOK * epochs / every) + 1)}
         show = show_progressbar and self.part == 0
         progress = Progress(epochs, "Training the 3D-CVAE", "epochs", show)
         try:
@@ -232,6 +240,9 @@ class _Training:
                     )
                     progress.stop()
                     break
+                if self.outliers and not self.outliers.isolated:
+                    if epoch in looks and epoch >= int(_FIRST_LOOK * epochs):
+                        self._leave_out_again(self.outliers)
         except KeyboardInterrupt:
             if not history.best_epoch:
                 raise
@@ -335,3 +346,28 @@ class _Training:
         if self.parts > 1:  # all are to stop in the same epoch
             distributed.broadcast(found, 0)
         return float(found)
+
+    @torch.no_grad()
+    def _leave_out_again(self, outliers: Outliers) -> None:
+        """Give no weight to spectra that the network reconstructs badly, too."""
+        grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
+        corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
+        expected = np.empty(outliers.shape, np.float32)
+        shown, self.network.width = self.network.width, self.looked_at.width
+        together = self.fine // self.network.width
+        self.network.eval()
+        for batch in np.array_split(corners, math.ceil(len(corners) / 8)):
+            intensities, _, _ = self.looked_at.at(batch)
+            spectra = torch.softmax(self.network(intensities)[0], -1)
+            spectra *= intensities.sum(-1, keepdim=True)
+            coarse = binned(spectra.cpu().numpy(), together)
+            for corner, shard in zip(batch.tolist(), coarse, strict=True):
+                pixels = map(reflected, corner, self.shards.shape, self.weight.shape)
+                expected[np.ix_(*pixels)] = shard[..., : expected.shape[2]]
+        self.network.width = shown
+        with threadpool_limits(1, "blas"):
+            self._leave_out(outliers.beside(expected))
+
+    def _leave_out(self, outliers: np.ndarray) -> None:
+        left = np.where(outliers, 0, self.training_weight)
+        self.shards.weight = torch.from_numpy(left.astype(np.float32))

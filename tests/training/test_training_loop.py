@@ -15,6 +15,7 @@ from hyperspy_cvae.shards import shard_size
 from hyperspy_cvae.training import (
     PAPER_TRAINING,
     History,
+    Outliers,
     TrainingConfig,
     TrainingError,
     cross_entropy,
@@ -491,8 +492,8 @@ def test_a_piece_that_can_fill_a_shard_is_not_left_out(
     domain, anomaly = np.zeros((2, 40, 40), bool)
     domain[20:37, 20:36] = True
     anomaly[2:17, 5:20] = True
-    far = np.where(domain | anomaly, 9.0, 0.0)
-    monkeypatch.setattr("hyperspy_cvae.training._outliers._unpredicted", lambda *_: far)
+    found = domain | anomaly
+    monkeypatch.setattr(Outliers, "_isolated", lambda *_: found)
     weights = _weights_shown(monkeypatch)
     config = replace(BRIEF, epochs=8, left_out=0.35)
     train(network, cube, np.ones((40, 40), bool), config, shape=shape)
@@ -514,6 +515,31 @@ def test_what_does_not_fit_the_rest_of_its_spectrum_is_left_out_from_the_start(
     left_out = weights[0] == 0
     assert left_out[21:25, 28:32].all()
     assert left_out[:, -6:].mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("epochs", "first", "times"), [(8, 3, 4), (48, 18, 4), (49, 18, 4), (100, 42, 6)]
+)
+def test_a_network_tells_outliers_once_it_has_learnt_something(
+    epochs: int, first: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cube = _counts(_expected(60, 60, 0.15), 3000)
+    network, shape = _network(cube)
+    places = iter(range(100))
+
+    def beside(*_: Any) -> np.ndarray:
+        found = np.zeros((60, 60), bool)
+        found[next(places) % 60, :10] = True
+        return found
+
+    monkeypatch.setattr(Outliers, "beside", beside)
+    weights = _weights_shown(monkeypatch)
+    config = replace(BRIEF, epochs=epochs, steps_per_epoch=1, batch_size=2, left_out=0.05)
+    train(network, cube, np.ones((60, 60), bool), config, shape=shape)
+    changes = [n for n in range(1, epochs) if (weights[n] != weights[n - 1]).any()]
+    assert len(weights) == epochs
+    assert (changes[0], len(changes)) == (first, times)
+    assert 0.7 * epochs < changes[-1] <= 0.75 * epochs
 
 
 # Channels that are summed up at first
