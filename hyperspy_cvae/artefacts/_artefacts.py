@@ -90,7 +90,7 @@ def find_artefacts(
     clipped = found.clipped & judged
     if clipped.mean() > _COMMONLY_CLIPPED:
         clipped[:] = False
-    noisy = noisy_pixels(found.total, found.dispersion, judged & ~dead & ~clipped)
+    noisy = noisy_pixels(cube, found, judged & ~dead & ~clipped)
     usable = judged & ~dead & ~clipped & ~noisy
     bright, rows = brightness_jumps(cube, found, usable)
     hits, repaired = find_hits(cube, found.total)

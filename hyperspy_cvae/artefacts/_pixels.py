@@ -111,10 +111,8 @@ def dead_pixels(total: NDArray[np.float64], judged: NDArray[np.bool_]) -> NDArra
     return dead
 
 
-def noisy_pixels(
-    total: NDArray[np.float64], dispersion: NDArray[np.float64], judged: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    r"""Return pixels whose noise is not that of counts.
+def noisy_pixels(cube: Cube, found: Measures, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    r"""Return pixels whose noise is not that of counts, and whose spectrum is as those around.
 
     The variance between neighbouring channels over the counts is the gain, whatever the spectrum:
     with read noise it is higher in dim pixels, with steep structure in bright ones. So
@@ -124,15 +122,18 @@ def noisy_pixels(
     is fitted over the sums :math:`t` of the spectra. A pixel is noisy if its :math:`D` is more than
     1.5 times that, and 5 deviations above, as after a jump of the gain. So are all pixels of a
     row, if its median is that far above those of the other rows. More than a tenth of the pixels,
-    or of the rows, are another kind of specimen.
+    or of the rows, are another kind of specimen; and a single pixel that differs from those around
+    it by more than its noise may be an anomaly.
 
     Examples
     --------
-    >>> dispersion = np.random.default_rng(0).normal(2, 0.1, (6, 6))
-    >>> dispersion[2, 3] = 6
-    >>> np.argwhere(noisy_pixels(np.full((6, 6), 1000.0), dispersion, np.ones((6, 6), bool)))
+    >>> counts = np.random.default_rng(0).poisson(50.0, (9, 9, 400)).astype(np.float32)
+    >>> counts[2, 3] *= 3
+    >>> everywhere = np.ones((9, 9), bool)
+    >>> np.argwhere(noisy_pixels(counts, measures(counts), everywhere))
     array([[2, 3]])
     """
+    total, dispersion = found.total, found.dispersion
     known = judged & np.isfinite(dispersion) & (total > _FEW_COUNTS)
     if known.sum() < _FEWEST:
         return np.zeros(total.shape, bool)
@@ -152,7 +153,10 @@ def noisy_pixels(
     if len(rows) >= _FEWEST_ROWS:
         noisy[rows[_far_above(np.nanmedian(by_pixel[rows], axis=1))]] = True
     rest = known & ~noisy
-    noisy[rest] = _far_above(by_pixel[rest])
+    far = rest.copy()
+    far[rest] = _far_above(by_pixel[rest])
+    for row, column in np.argwhere(far).tolist():
+        noisy[row, column] = _pixel_alike(cube, row, column, known, dispersion[row, column])
     return noisy & judged
 
 
@@ -165,7 +169,7 @@ def _far_above(logarithm: NDArray[np.float64]) -> NDArray[np.bool_]:
     return far & (far.sum() <= max(1, _MOST_NOISY * far.size))
 
 
-def _nanmedian(values: NDArray[np.float64]) -> float:
+def _median(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else np.nan
 
@@ -190,7 +194,7 @@ def brightness_jumps(
     bright = judged & (found.total > _FEW_COUNTS)
     if min(shape) < _FEWEST_ROWS or not bright.any():
         return pixels, rows
-    gain = _nanmedian(found.dispersion[bright])
+    gain = _median(found.dispersion[bright])
     gain = gain if np.isfinite(gain) else 1.0
     logarithm = np.where(bright, np.log(np.maximum(found.total, _TINY)), np.nan)
     # Of a step in brightness the row before it differs from the one after it only.
@@ -198,15 +202,7 @@ def brightness_jumps(
     smaller = np.minimum(np.abs(steps[:-1]), np.abs(steps[1:]))
     jumps = np.pad(np.where(steps[:-1] * steps[1:] < 0, np.sign(steps[:-1]) * smaller, 0), 1)
     for row in _far(jumps, np.log(_ROW_BRIGHTER)):
-        both = bright[row - 1] & bright[row] & bright[row + 1]
-        if not both.any():
-            continue
-        columns = np.flatnonzero(both)
-        own, above, below = (
-            spectra_at(cube, (np.full_like(columns, each), columns)).sum(0, dtype=np.float64)
-            for each in (row, row - 1, row + 1)
-        )
-        if _alike(own, above + below, gain):
+        if _row_alike(cube, int(row), bright, gain):
             rows[row, bright[row]] = np.exp(jumps[row])
     # What lies beside a row that jumps is compared with the others around it.
     without = np.where(np.isnan(rows), logarithm, np.nan)
@@ -222,13 +218,7 @@ def brightness_jumps(
     excess = np.nan_to_num(without - usual)
     for place in _far(excess.ravel(), np.log(_BRIGHTER)):
         row, column = divmod(int(place), shape[1])
-        near = np.zeros(shape, bool)
-        near[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = True
-        near &= bright
-        near[row, column] = False
-        own = spectra_at(cube, (np.array([row]), np.array([column])))[0].astype(np.float64)
-        others = spectra_at(cube, near).sum(0, dtype=np.float64)
-        if _alike(own, others, gain):
+        if _pixel_alike(cube, row, column, bright, gain):
             pixels[row, column] = np.exp(excess[row, column])
     return pixels, rows
 
@@ -238,7 +228,7 @@ def _row_steps(logarithm: NDArray[np.float64]) -> NDArray[np.float64]:
     differences = np.diff(logarithm, axis=0)
     enough = np.isfinite(differences).sum(1) >= max(2, logarithm.shape[1] // 2)
     return np.array(
-        [_nanmedian(each) if many else 0.0 for each, many in zip(differences, enough, strict=True)]
+        [_median(each) if many else 0.0 for each, many in zip(differences, enough, strict=True)]
     )
 
 
@@ -246,6 +236,29 @@ def _far(jumps: NDArray[np.float64], least: float) -> NDArray[np.intp]:
     """Return which jumps are far larger than elsewhere."""
     limit = max(least, _DEVIATIONS * float(quantile_deviation(jumps)))
     return np.flatnonzero(np.abs(jumps) > limit)
+
+
+def _row_alike(cube: Cube, row: int, known: NDArray[np.bool_], gain: float) -> bool:
+    """Return whether the spectrum of a row is that of the rows beside it, times a factor."""
+    beside = [each for each in (row - 1, row + 1) if 0 <= each < known.shape[0]]
+    columns = np.flatnonzero(known[[row, *beside]].all(0))
+    if not len(columns):
+        return False
+    own, *others = (
+        spectra_at(cube, (np.full_like(columns, each), columns)).sum(0, dtype=np.float64)
+        for each in (row, *beside)
+    )
+    return _alike(own, np.sum(others, axis=0), gain)
+
+
+def _pixel_alike(cube: Cube, row: int, column: int, known: NDArray[np.bool_], gain: float) -> bool:
+    """Return whether the spectrum of a pixel is that of those around it, times a factor."""
+    near = np.zeros(known.shape, bool)
+    near[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = True
+    near &= known
+    near[row, column] = False
+    own = spectra_at(cube, (np.array([row]), np.array([column])))[0].astype(np.float64)
+    return _alike(own, spectra_at(cube, near).sum(0, dtype=np.float64), gain)
 
 
 def _alike(own: NDArray[np.float64], others: NDArray[np.float64], gain: float) -> bool:

@@ -55,6 +55,10 @@ class TrainingConfig:
         their spectrum predicts least, and from three eighths of the training on those that the
         network does not reconstruct either; in small scans, those that are isolated. See
         :class:`Outliers`.
+    revisited
+        Largest fraction of the shards that is drawn around rare bulk, which the network
+        reconstructs badly but the rest of the spectrum predicts: ten times as many as it is of the
+        scan.
     corruption
         Fraction of the shards that are shown to the network with corrupted discs and are to be
         returned without, so that anomalies are not copied.
@@ -78,6 +82,7 @@ class TrainingConfig:
     held_out: float = 0.02
     patience: int = 40
     left_out: float = 0.08
+    revisited: float = 0.3
     corruption: float = 1.0
     recorruption: float = 0.7
     gradient_clip: float = 1.0
@@ -97,7 +102,7 @@ class TrainingConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to below 1 is needed."
                 )
-        for name in ("summed", "warm_up", "corruption"):
+        for name in ("summed", "warm_up", "revisited", "corruption"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}, but a fraction from 0 to 1 is needed."
@@ -130,6 +135,7 @@ PAPER_TRAINING = TrainingConfig(
     warm_up=0.0,
     patience=40,
     left_out=0.0,
+    revisited=0.0,
     corruption=0.0,
     recorruption=0.0,
     gradient_clip=3.53,

@@ -30,6 +30,8 @@ from hyperspy_cvae.training._tiles import held_out_tiles
 from hyperspy_cvae.training._weights import spectrum_weights
 
 _ENOUGH_SPECTRA = 6000  # to know the bulk's mean and principal components
+_TIMES_MORE = 10  # shards than pixels of rare bulk, in proportion
+_LARGEST_WEIGHT = 4.0  # of rare bulk
 _LONGEST_WAIT, _SHARE = 6, 1 / 8  # epochs, and of a training, from look to look at outliers
 _FIRST_LOOK, _LAST_LOOK = 3 / 8, 0.75  # of a training; before, a network has learnt too little
 
@@ -158,6 +160,7 @@ class _Training:
         summable = network.summable and config.schedule == "onecycle"
         self.summed_epochs = round(config.summed * config.epochs) if summable else 0
         self._show(self.training_weight, half if self.summed_epochs else 1)
+        self.rare = np.empty((0, 2), np.intp)
         self.outliers: Outliers | None = None
         if config.left_out:
             self.fine = fine // half * half
@@ -303,6 +306,13 @@ class _Training:
     def _drawn(self) -> tuple[Batch, list[int]]:
         """Shards from anywhere, and how they are shown; of several processes' this one's part."""
         corners = self.random.integers(*self.corners, size=(self.config.batch_size, 2))
+        if len(self.rare):
+            share = _TIMES_MORE * len(self.rare) / np.count_nonzero(self.training_weight)
+            revisited = self.random.random(len(corners)) < min(self.config.revisited, share)
+            around = self.random.choice(self.rare, len(corners))
+            around = around - self.random.integers(self.shape, size=corners.shape)
+            lowest, end = self.corners
+            corners = np.where(revisited[:, None], np.clip(around, lowest, end - 1), corners)
         turned = [-1 if self.random.random() < 0.5 else 1 for _ in range(2)]
         intensities, weight, floor = self.shards.at(corners, turned)
         shown, target = self._pair(intensities, self.random)
@@ -349,7 +359,7 @@ class _Training:
 
     @torch.no_grad()
     def _leave_out_again(self, outliers: Outliers) -> None:
-        """Give no weight to spectra that the network reconstructs badly, too."""
+        """Give no weight to what the network reconstructs badly, too, and more to rare bulk."""
         grid = map(starts, self.weight.shape, self.shards.shape, self.shards.shape, self.margin)
         corners = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2)
         expected = np.empty(outliers.shape, np.float32)
@@ -366,8 +376,11 @@ class _Training:
                 expected[np.ix_(*pixels)] = shard[..., : expected.shape[2]]
         self.network.width = shown
         with threadpool_limits(1, "blas"):
-            self._leave_out(outliers.beside(expected))
+            found, rare = outliers.beside(expected)
+        self._leave_out(found, np.clip(rare, 1, _LARGEST_WEIGHT))
+        self.rare = np.argwhere((rare > 0) & (self.training_weight > 0))
 
-    def _leave_out(self, outliers: np.ndarray) -> None:
-        left = np.where(outliers, 0, self.training_weight)
-        self.shards.weight = torch.from_numpy(left.astype(np.float32))
+    def _leave_out(self, outliers: np.ndarray, times: np.ndarray | float = 1.0) -> None:
+        """Give no weight to outliers, and multiply that of the others."""
+        weight = np.where(outliers, 0, times * self.training_weight)
+        self.shards.weight = torch.from_numpy(weight.astype(np.float32))

@@ -25,7 +25,8 @@ class Outliers:
     (:class:`hyperspy_cvae.deviations.Deviations`) is smoothed over 1.5 pixels, and that of the band
     where it is largest counts. So bulk that is rare is no outlier: its energies belong together as
     those of the other bulk do. An anomaly's do not. Once a network has learnt something, the lesser
-    of that and of the deviation from what it reconstructs counts in each band.
+    of that and of the deviation from what it reconstructs counts in each band; what is predicted
+    and badly reconstructed is rare bulk.
 
     In small scans nothing but a mean is predicted. There the outliers are the spectra that are
     isolated in their components (:func:`hyperspy_cvae.low_rank.low_rank_bulk`), alone or with those
@@ -81,12 +82,26 @@ class Outliers:
         self._by_rest[..., narrow] = _REST * by_rest
         self.first = self._farthest(self._by_rest[..., narrow].max(-1))
 
-    def beside(self, expected: Cube) -> NDArray[np.bool_]:
-        """Return the outliers once a network reconstructs the spectra, of the shape of all."""
-        if self.isolated:
-            return self.first
+    def beside(self, expected: Cube) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Return the outliers once a network reconstructs the spectra, and what is rare bulk.
+
+        Parameters
+        ----------
+        expected
+            The reconstruction, of the shape of what was measured.
+
+        Returns
+        -------
+        outliers : numpy.ndarray
+            Boolean ``(rows, columns)``.
+        rare : numpy.ndarray
+            How many times as badly as allowed a network reconstructs bulk that the rest of its
+            spectrum predicts, ``(rows, columns)``; 0 elsewhere.
+        """
         by_network = self._deviations.far_from(expected)
-        return self._farthest(np.minimum(by_network, self._by_rest).max(-1))
+        far, unfit = np.minimum(by_network, self._by_rest).max(-1), by_network.max(-1)
+        rare = np.where((unfit > _FAR) & (far <= _FAR), unfit / np.float32(_FAR), 0)
+        return self._farthest(far), rare.astype(np.float32)
 
     def _farthest(self, far: NDArray[np.float32]) -> NDArray[np.bool_]:
         limit = float(np.quantile(far[self._use], 1 - self._most))

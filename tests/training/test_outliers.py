@@ -97,7 +97,9 @@ def test_beside_a_network_what_both_explain_badly() -> None:
     outliers = Outliers(counted(lines(first, second)), np.ones((80, 80), bool), MOST, PIECE)
     assert outliers.first[51:55, 51:55].all()
     known = lines(np.where(rare, 2, first), np.where(rare, 2, first - 3 * extreme))
-    found = outliers.beside(known)
+    found, bulk = outliers.beside(known)
+    assert (bulk[6:10, 6:10] > 1).mean() > 0.5
+    assert not bulk[26:30, 26:30].any()
     assert found[26:30, 26:30].all()
     assert not found[51:55, 51:55].any()
     assert found[6:10, 6:10].mean() < 0.5

@@ -527,10 +527,10 @@ def test_a_network_tells_outliers_once_it_has_learnt_something(
     network, shape = _network(cube)
     places = iter(range(100))
 
-    def beside(*_: Any) -> np.ndarray:
+    def beside(*_: Any) -> tuple[np.ndarray, np.ndarray]:
         found = np.zeros((60, 60), bool)
         found[next(places) % 60, :10] = True
-        return found
+        return found, np.zeros((60, 60))
 
     monkeypatch.setattr(Outliers, "beside", beside)
     weights = _weights_shown(monkeypatch)
@@ -540,6 +540,42 @@ def test_a_network_tells_outliers_once_it_has_learnt_something(
     assert len(weights) == epochs
     assert (changes[0], len(changes)) == (first, times)
     assert 0.7 * epochs < changes[-1] <= 0.75 * epochs
+
+
+def test_bulk_that_is_badly_fitted_is_seen_more_often_and_counts_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cube = _counts(_expected(60, 60, 0.15), 3000)
+    network, shape = _network(cube)
+    domain = np.zeros((60, 60), bool)
+    domain[46:58, 4:16] = True
+    unfit = np.where(domain, 9.0, 0.0)
+    monkeypatch.setattr(Outliers, "beside", lambda *_: (unfit < 0, unfit / 3))
+    drawn, weights, shards_at = [], [], Shards.at
+
+    def at(shards: Shards, corners: np.ndarray, *steps: Any) -> list[Tensor]:
+        weights.append(shards.weight.numpy())
+        if steps:  # drawn, and not those that tile the scan
+            drawn.append(corners)
+        return shards_at(shards, corners, *steps)
+
+    monkeypatch.setattr(Shards, "at", at)
+    config = replace(BRIEF, epochs=16, left_out=0.05, revisited=0.5)
+    train(network, cube, np.ones((60, 60), bool), config, shape=shape)
+    first, last = np.concatenate(drawn[:48]), np.concatenate(drawn[48:])  # of eight an epoch
+
+    def share(corners: np.ndarray) -> float:
+        inside = (corners > (46 - shape[0], 4 - shape[1])) & (corners < (58, 16))
+        return float(inside.all(1).mean())
+
+    # Ten times as many as the domain is of the scan, and of the others as many as before.
+    assert share(last) == pytest.approx(0.4 + 0.6 * share(first), abs=0.15)
+    assert share(last) > share(first) + 0.15
+    at_first = weights[0] > 0
+    assert at_first.mean() > 0.9
+    assert (weights[-1] > 0).all()
+    times = np.where(domain, 3, 1)[at_first]
+    np.testing.assert_allclose(weights[-1][at_first], times * weights[0][at_first], rtol=1e-6)
 
 
 # Channels that are summed up at first
