@@ -52,6 +52,18 @@ def test_empty_spectra_stay_finite() -> None:
     assert corrupted(torch.zeros(8, 6, 6, 40), np.random.default_rng(5), 1.0).isfinite().all()
 
 
+def test_half_of_the_windows_lie_where_the_spectrum_has_structure() -> None:
+    """A uniform spectrum but for one line: a window drawn blindly would seldom meet it."""
+    spectra = torch.full((400, 2, 2, 1000), 50.0)
+    spectra[..., 300:306] = 500.0
+    random = np.random.default_rng(6)
+    shown = corrupted(spectra, random, 1.0)
+    met = (shown[..., 294:312] != spectra[..., 294:312]).flatten(1).any(1)
+    # 1 or 2 windows, half of them at the line, and some of the others meet it by chance; one
+    # corruption in three, another pixel's spectrum, changes nothing here.
+    assert 0.35 < met.float().mean() < 0.75
+
+
 def test_negative_and_large_counts_stay_finite() -> None:
     counts = torch.linspace(-300, 1e6, 40).expand(4, 6, 6, 40).contiguous()
     assert corrupted(counts, np.random.default_rng(7), 1.0).isfinite().all()
