@@ -22,7 +22,7 @@ NOISY_CHANNEL, CONSTANT_CHANNEL = "noisy channel", "constant channel"
 
 
 class Artefacts(NamedTuple):
-    """What is wrong with a scan, told by its counts alone.
+    """What is wrong with a scan, found in its counts alone.
 
     Attributes
     ----------

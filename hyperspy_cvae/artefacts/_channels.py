@@ -23,8 +23,8 @@ def noisy_channels(
     """Return channels that flicker: their noise is three times that of the channels around.
 
     The noise is what a regression on the two channels to either side leaves over, in units of the
-    counting noise. So a narrow line of the specimen, which these hold as well, is none. No channel
-    is told by fewer than 40 spectra.
+    counting noise. So a narrow line of the specimen, which these hold as well, is none. Fewer
+    than 40 spectra say nothing of a channel.
 
     Examples
     --------

@@ -6,12 +6,10 @@ from scipy.stats import binom
 from skimage.filters import threshold_otsu
 
 from hyperspy_cvae.blocks import Cube, blockwise, spectra_at
+from hyperspy_cvae.detection._find import SECOND_PHASE
 from hyperspy_cvae.low_rank import LowRankBulk, low_rank_bulk
 from hyperspy_cvae.sampling import some_of
 from hyperspy_cvae.shards import binned
-
-SMALLEST_PHASE = 0.04
-"""Share of the pixels; less is judged as an anomaly."""
 
 _ENOUGH_SPECTRA = 4000  # to know the components
 _FEWEST = 10  # pixels
@@ -69,7 +67,7 @@ def find_phases(
         return _places(bulk, flat).reshape(*block.shape[:2], number)
 
     scores = blockwise(places, cube, channels=number).compute()[judged]
-    parts = _split(scores, max(_FEWEST, SMALLEST_PHASE * len(scores)), _DEPTH)
+    parts = _split(scores, max(_FEWEST, SECOND_PHASE * len(scores)), _DEPTH)
     parts.sort(key=lambda part: -part.sum())
     found = np.ones(len(scores), np.intp)
     for each, part in enumerate(parts, 1):

@@ -1,6 +1,7 @@
 """Regions of a mask: how sure each is, and which energies make it so."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,25 @@ class ResidualScale:
         return np.nan_to_num(residual / self.smooth_deviation * np.sqrt(len(measured)))
 
 
+class _Means(NamedTuple):
+    """Of the spectra of a region, which are not kept."""
+
+    measured: NDArray[np.float32]
+    expected: NDArray[np.float32]
+    sigmas: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        scale: ResidualScale,
+        measured: NDArray[np.float32],
+        expected: NDArray[np.float32],
+    ) -> "_Means":
+        sigmas, error = scale.sigmas(measured, expected), scale.error(expected)
+        return cls(measured.mean(0), expected.mean(0), sigmas, error)
+
+
 def without_small(mask: NDArray[np.bool_], fewest: int) -> NDArray[np.bool_]:
     """Leave out of a mask the regions of fewer pixels; diagonal neighbours are in one region.
 
@@ -221,23 +241,24 @@ def describe_regions(
     sizes = np.bincount(labels.ravel())[1:]
     deviations = _deviations(sizes, scale, judged & ~mask, measured, expected)
     regions = [labels == number for number in range(1, count + 1)]
-    spectra = [
-        tuple(spectra_at(each, pixels) for each in (measured, expected)) for pixels in regions
+    means = [
+        _Means.of(scale, *(spectra_at(each, pixels) for each in (measured, expected)))
+        for pixels in regions
     ]
-    all_sigmas = np.stack([scale.sigmas(*each) for each in spectra])
+    all_sigmas = np.stack([each.sigmas for each in means])
     kinds = kinds_of(
         all_sigmas, sizes, all_sigmas.shape[1] / (2 * np.sqrt(np.pi) * scale.width + 1)
     )
     found = []
-    for index, (pixels, sigmas) in enumerate(zip(regions, all_sigmas, strict=True)):
-        found_counts, found_bulk = spectra[index]
+    for index, (pixels, of_region) in enumerate(zip(regions, means, strict=True)):
+        sigmas = of_region.sigmas
         peaks, _ = find_peaks(
             np.pad(np.abs(sigmas), 1),
             height=max(_FEWEST_SIGMAS, 0.3 * np.abs(sigmas).max()),
             distance=max(1, round(2 * scale.width)),
         )
         channels = sorted(peaks - 1, key=lambda channel: -abs(sigmas[channel]))[:_MOST_ENERGIES]
-        counts, bulk_counts = found_counts.mean(0), found_bulk.mean(0)
+        counts, bulk_counts = of_region.measured, of_region.expected
         bulk_counts = bulk_counts * counts.sum() / max(bulk_counts.sum(), _TINY)
         change = gaussian_filter1d(counts, scale.width) / np.maximum(
             gaussian_filter1d(bulk_counts, scale.width), _TINY
@@ -251,7 +272,7 @@ def describe_regions(
                 channels=tuple(int(each) for each in channels),
                 change=tuple(float(change[each]) - 1 for each in channels),
                 significance=tuple(float(sigmas[each]) for each in channels),
-                error=scale.error(found_bulk),
+                error=of_region.error,
                 deviations=deviations.get(int(sizes[index])),
             )
         )

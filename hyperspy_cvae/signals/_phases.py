@@ -1,4 +1,4 @@
-"""In what the phases of a spectrum image differ."""
+"""How the phases of a spectrum image differ."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ _MOST_FINDINGS = 8
 def phase_explanations(
     phases: NDArray[np.intp], signal: BaseSignal, cube: Cube, channels: NDArray[np.bool_]
 ) -> Explanations:
-    """Return in what each phase differs from the largest, by its number, when it is asked for.
+    """Return how each phase differs from the largest, by its number; each is found when it is read.
 
     The errors are those of the mean spectra, of how the spectra of each phase scatter.
 
@@ -69,7 +69,7 @@ def _explained(
 def _mean_and_error(
     cube: Cube, pixels: NDArray[np.bool_], channels: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of some spectra, and its standard error but for their brightness."""
+    """Return the mean of some spectra, and its standard error without that of brightness."""
     spectra = spectra_at(cube, some_of(pixels, _ENOUGH_SPECTRA))[:, channels].astype(np.float64)
     total = np.maximum(spectra.sum(1, keepdims=True), 1e-9)
     shapes = spectra / total * total.mean()

@@ -48,7 +48,7 @@ class Outliers:
     first
         The outliers before there is a network, boolean ``(rows, columns)``.
     isolated
-        Whether they are told by isolation.
+        Whether isolation decides.
 
     Examples
     --------
